@@ -1,0 +1,68 @@
+import { Command, CommanderError } from "commander";
+import { BootstormError, EXIT } from "../../core/error.ts";
+import { COMMANDS } from "./commands/index.ts";
+import { VERSION } from "./version.ts";
+
+await main(process.argv.slice(2));
+
+/** Parses the command line, runs one command and sets the exit status. Never throws. */
+async function main(args: readonly string[]): Promise<void> {
+  endQuietlyWhenTheReaderLeaves();
+  try {
+    const program = await programFor(args);
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+/** The program with every command's summary, and the flags of the one that is asked for. */
+async function programFor(args: readonly string[]): Promise<Command> {
+  const program = new Command("bootstorm")
+    .description("Find, explain and remove the kernel lock contention that slows boot storms.")
+    .version(VERSION)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeErr: (text) => process.stderr.write(text.replace(/^error: /, "bootstorm: ")),
+    })
+    .addHelpText(
+      "after",
+      "\nEvery command has --help with examples. Start with: bootstorm investigate",
+    );
+  for (const { name, summary, load } of COMMANDS) {
+    const command = program.command(name).summary(summary);
+    if (args.includes(name)) (await load()).define(command);
+  }
+  return program;
+}
+
+/** Prints what a person needs to know of a failure. @returns the exit status */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed its own message; help and version are no failures.
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  if (error instanceof BootstormError) {
+    const lines = [`bootstorm: ${error.message} (${error.code})`, `  why: ${error.why}`];
+    error.remedies.forEach((remedy, index) => {
+      lines.push(`  ${index === 0 ? "do: " : "    "} ${remedy}`);
+    });
+    process.stderr.write(`${lines.join("\n")}\n`);
+    return error.exit;
+  }
+  const stack = error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`bootstorm: this is a bug in bootstorm, please report it\n${stack}\n`);
+  return 70; // EX_SOFTWARE of sysexits.h: never one of the documented meanings
+}
+
+/** `bootstorm … | head` is no error. */
+function endQuietlyWhenTheReaderLeaves(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+      throw error;
+    });
+  }
+}

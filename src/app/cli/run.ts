@@ -1,0 +1,115 @@
+import { writeSync } from "node:fs";
+import type { Command } from "commander";
+import { BootstormError, EXIT, type ExitStatus } from "../../core/error.ts";
+import { describeHost } from "../../host/probe/describe.ts";
+import { writeFileAtomic } from "../../host/store/atomic.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import { VERSION } from "./version.ts";
+
+/** What a command gets from the contract all commands keep. */
+export interface Session {
+  /** Aborts on Ctrl-C, SIGTERM and SIGHUP: stop, put the host back, and return or throw. */
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  /** True when the person asked for JSON on standard output: keep that stream clean. */
+  readonly json: boolean;
+}
+
+/** What a command answers: data for machines, text for people, one source for both. */
+export interface Answer {
+  /** What was asked, defaults included, so that the run can be repeated. */
+  readonly input: unknown;
+  readonly result: unknown;
+  /** What the sources could not see, what was lost or rejected, what to doubt. */
+  readonly caveats: readonly string[];
+  /** The answer as a person reads it, ending in a newline. */
+  readonly text: string;
+  readonly exit?: ExitStatus;
+}
+
+/** Adds the flags every command has. Call it after the command's own flags. */
+export function withCommonFlags(command: Command): Command {
+  return command
+    .option("--json [file]", "print one JSON document instead of text, or write it to a file")
+    .option("--quiet", "no progress on standard error");
+}
+
+/**
+ * Runs a command's work under the common contract: progress, interruption, JSON, exit status.
+ * @param work  does the job; must leave the host as it found it when `signal` aborts
+ */
+export async function runCommand(
+  command: Command,
+  work: (session: Session) => Promise<Answer>,
+): Promise<void> {
+  const { json, quiet } = command.opts<{ json?: string | true; quiet?: true }>();
+  const progress = createProgress({ quiet: quiet === true });
+  const interrupt = listenForInterrupts();
+  try {
+    const answer = await work({ signal: interrupt.signal, progress, json: json === true });
+    progress.clear();
+    interrupt.signal.throwIfAborted();
+    await print(command.name(), answer, json);
+    process.exitCode = answer.exit ?? EXIT.done;
+  } catch (error) {
+    progress.clear();
+    throw interrupt.signal.aborted ? interrupted() : error;
+  } finally {
+    interrupt.stop();
+  }
+}
+
+async function print(name: string, answer: Answer, json: string | true | undefined): Promise<void> {
+  if (json === undefined) return writeOut(answer.text);
+  const { input, result, caveats } = answer;
+  const document = {
+    bootstorm: VERSION,
+    command: name,
+    input,
+    host: describeHost(),
+    result,
+    caveats,
+  };
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  if (json === true) return writeOut(text);
+  await writeFileAtomic(json, text, { shared: true });
+  writeOut(answer.text);
+}
+
+/** Writes to standard output at once, so that a process that exits early has not lost the answer. */
+function writeOut(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(1, bytes, done);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw error;
+    }
+  }
+}
+
+function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const onSignal = () => {
+    // A second signal ends at once; what is registered on `exit` still runs.
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort(interrupted());
+  };
+  for (const name of signals) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    stop: () => {
+      for (const name of signals) process.off(name, onSignal);
+    },
+  };
+}
+
+function interrupted(): BootstormError {
+  return new BootstormError("INTERRUPTED", "interrupted", {
+    why: "a signal asked to stop; the host is as it was found",
+    exit: EXIT.interrupted,
+  });
+}

@@ -1,0 +1,78 @@
+import type { Trace } from "../event/schema.ts";
+import { nameLocks } from "./lock-names.ts";
+import type { WaitLane, WaitTimeline } from "./result.ts";
+
+/** A piece of a trace to draw. */
+export interface TimelineWindow {
+  readonly fromNs: number;
+  readonly toNs: number;
+  /** Waits drawn at most; the longest are kept. */
+  readonly waitsMax: number;
+}
+
+/** Who waited where and when, one lane a CPU, in a window of the trace's clock. */
+export function waitTimeline(
+  trace: Trace,
+  { fromNs, toNs, waitsMax }: TimelineWindow,
+): WaitTimeline {
+  const { lockWait } = trace.tables;
+  const inside: number[] = [];
+  for (let i = 0; i < lockWait.length; i += 1) {
+    const t = lockWait.t[i]!;
+    if (t < toNs && t + lockWait.waitNs[i]! > fromNs) inside.push(i);
+  }
+  const longest = [...inside].sort((a, b) => lockWait.waitNs[b]! - lockWait.waitNs[a]!);
+  const drawn = new Set(longest.slice(0, waitsMax));
+
+  const names = nameLocks(trace);
+  const totals = new Map<number, number>();
+  for (const i of drawn) {
+    totals.set(lockWait.lock[i]!, (totals.get(lockWait.lock[i]!) ?? 0) + lockWait.waitNs[i]!);
+  }
+  const order = [...totals.keys()].sort((a, b) => totals.get(b)! - totals.get(a)!);
+  const placeOf = new Map(order.map((lock, place) => [lock, place]));
+
+  const lanes = Array.from({ length: trace.meta.cpuCount }, (_, cpu) => ({
+    cpu,
+    waits: [] as WaitLane["waits"][number][],
+  }));
+  for (const i of inside) {
+    if (!drawn.has(i)) continue;
+    lanes[lockWait.cpu[i]!]?.waits.push({
+      tNs: Math.max(0, lockWait.t[i]! - fromNs),
+      waitNs:
+        Math.min(toNs, lockWait.t[i]! + lockWait.waitNs[i]!) - Math.max(fromNs, lockWait.t[i]!),
+      lock: placeOf.get(lockWait.lock[i]!)!,
+    });
+  }
+  return {
+    spanNs: toNs - fromNs,
+    lanes,
+    locks: order.map((lock) => names[lock]!),
+    leftOut: inside.length - drawn.size,
+  };
+}
+
+/**
+ * Where most is to be seen: the window of a given length that holds the most wait, starting at the
+ * beginning of a wait.
+ */
+export function busiestWindow(trace: Trace, lengthNs: number): { fromNs: number; toNs: number } {
+  const { t, waitNs, length } = trace.tables.lockWait;
+  let best = 0;
+  let bestNs = -1;
+  let sum = 0;
+  for (let first = 0, next = 0; first < length; first += 1) {
+    while (next < length && t[next]! < t[first]! + lengthNs) {
+      sum += waitNs[next]!;
+      next += 1;
+    }
+    if (sum > bestNs) {
+      bestNs = sum;
+      best = first;
+    }
+    sum -= waitNs[first]!;
+  }
+  const fromNs = length === 0 ? 0 : t[best]!;
+  return { fromNs, toNs: fromNs + lengthNs };
+}
