@@ -9,15 +9,19 @@ await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<void> {
   endQuietlyWhenTheReaderLeaves();
   try {
-    const program = await programFor(args);
-    await program.parseAsync([...args], { from: "user" });
+    const { own, trailing } = splitAtDashes(args);
+    const program = await programFor(own, trailing);
+    await program.parseAsync([...own], { from: "user" });
   } catch (error) {
     process.exitCode = report(error);
   }
 }
 
 /** The program with every command's summary, and the flags of the one that is asked for. */
-async function programFor(args: readonly string[]): Promise<Command> {
+async function programFor(
+  args: readonly string[],
+  trailing: readonly string[],
+): Promise<Command> {
   const program = new Command("bootstorm")
     .description("Find, explain and remove the kernel lock contention that slows boot storms.")
     .version(VERSION)
@@ -33,9 +37,16 @@ async function programFor(args: readonly string[]): Promise<Command> {
     );
   for (const { name, summary, load } of COMMANDS) {
     const command = program.command(name).summary(summary);
-    if (args.includes(name)) (await load()).define(command);
+    if (args.includes(name)) (await load()).define(command, trailing);
   }
   return program;
+}
+
+/** What stands after `--` is another program's, not ours to parse. */
+function splitAtDashes(args: readonly string[]): { own: readonly string[]; trailing: string[] } {
+  const at = args.indexOf("--");
+  if (at === -1) return { own: args, trailing: [] };
+  return { own: args.slice(0, at), trailing: args.slice(at + 1) };
 }
 
 /** Prints what a person needs to know of a failure. @returns the exit status */

@@ -1,23 +1,41 @@
 import type { Trace } from "../../core/event/schema.ts";
 import { readTracefs } from "../../core/trace/tracefs.ts";
-import { openRecorder, RECORDER_DEFAULTS } from "../../host/tracefs/recorder.ts";
+import {
+  openRecorder,
+  RECORDER_DEFAULTS,
+  type RecorderOptions,
+} from "../../host/tracefs/recorder.ts";
 import { kernelSymbols } from "../../host/tracefs/symbols.ts";
 
-/**
- * Records the lock waits of the whole machine while `work` runs.
- * Nothing of the recording stays in the kernel, however `work` ends.
- * @throws BootstormError NO_TRACEFS, TRACEFS_NOT_PERMITTED or NO_LOCK_EVENTS, before `work` begins
- */
-export async function recordDuring<T>(
-  options: { stacks: boolean },
-  work: () => Promise<T>,
-): Promise<{ trace: Trace; value: T }> {
+/** A recording of the whole machine's lock waits that comes home as a trace. */
+export interface Recording {
+  start(): void;
+  stop(): Trace;
+  /** Takes everything out of the kernel; safe to call again. */
+  close(): void;
+}
+
+/** @throws BootstormError NO_TRACEFS, TRACEFS_NOT_PERMITTED or NO_LOCK_EVENTS */
+export function openRecording(options: Partial<RecorderOptions>): Recording {
   const recorder = openRecorder({ ...RECORDER_DEFAULTS, ...options });
+  return {
+    start: recorder.start,
+    stop: () => readTracefs(recorder.stop(), kernelSymbols()),
+    close: recorder.close,
+  };
+}
+
+/** Records while `work` runs. Nothing stays in the kernel, however it ends. */
+export async function recordDuring(
+  options: Partial<RecorderOptions>,
+  work: () => Promise<void>,
+): Promise<Trace> {
+  const recording = openRecording(options);
   try {
-    recorder.start();
-    const value = await work();
-    return { trace: readTracefs(recorder.stop(), kernelSymbols()), value };
+    recording.start();
+    await work();
+    return recording.stop();
   } finally {
-    recorder.close();
+    recording.close();
   }
 }

@@ -46,6 +46,7 @@ interface Group {
   readonly process: string | undefined;
   readonly kind: LockWaitRow["kind"];
   readonly waitNs: number[];
+  observerNs: number;
   /** Total wait of each lock in the group, by lock index. */
   readonly perLock: Map<number, number>;
 }
@@ -75,12 +76,14 @@ function groupWaits(
         process: by === "process" ? processText(trace, process) : undefined,
         kind,
         waitNs: [],
+        observerNs: 0,
         perLock: new Map(),
       };
       groups.set(key, group);
     }
     const waitNs = lockWait.waitNs[i]!;
     group.waitNs.push(waitNs);
+    group.observerNs += lockWait.observerNs[i]!;
     group.perLock.set(lock, (group.perLock.get(lock) ?? 0) + waitNs);
   }
   return [...groups.values()];
@@ -99,7 +102,7 @@ function lockClasses(names: readonly LockName[]): number[] {
 }
 
 function rowOf(
-  { caller, process, kind, waitNs, perLock }: Group,
+  { caller, process, kind, waitNs, observerNs, perLock }: Group,
   names: readonly LockName[],
   cpuTimeNs: number,
 ): LockWaitRow {
@@ -118,6 +121,7 @@ function rowOf(
     waitNsMean: waitNsTotal / sorted.length,
     waitNsP99: quantileSorted(sorted, 0.99),
     waitNsMax: sorted.at(-1)!,
+    observerNsTotal: observerNs,
     shareOfCpuTime: waitNsTotal / cpuTimeNs,
   };
 }

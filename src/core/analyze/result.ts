@@ -1,5 +1,7 @@
 // What the analyses answer: plain data with units in the names, the shapes `--json` prints and
 // the reports draw. Keys may be added, never renamed.
+
+import type { DirectMapCounters } from "../facts/direct-map-counters.ts";
 import type { Ratio } from "../stats/bootstrap.ts";
 import type { Distribution } from "../stats/distribution.ts";
 
@@ -37,6 +39,8 @@ export interface LockWaitRow {
   readonly waitNsMean: number;
   readonly waitNsP99: number;
   readonly waitNsMax: number;
+  /** The part of waitNsTotal that the recorder may have caused by walking call stacks. */
+  readonly observerNsTotal: number;
   /** waitNsTotal divided by the CPU time of the observed span (span × CPUs). */
   readonly shareOfCpuTime: number;
 }
@@ -85,17 +89,6 @@ export interface PressurePhase {
   readonly points: readonly PressurePoint[];
 }
 
-/** `DirectMap*` of /proc/meminfo and `direct_map_level*` of /proc/vmstat; absent where the kernel has none. */
-export interface DirectMapCounters {
-  readonly map4kBytes?: number;
-  readonly map2mBytes?: number;
-  readonly map1gBytes?: number;
-  readonly level2Splits?: number;
-  readonly level3Splits?: number;
-  readonly level2Collapses?: number;
-  readonly level3Collapses?: number;
-}
-
 /** How far one phase scales: throughput at the most processes against one process. */
 export interface Scaling {
   readonly phase: PressurePhaseName;
@@ -108,7 +101,10 @@ export interface PhaseLockShare {
   readonly phase: PressurePhaseName;
   readonly processes: number;
   readonly lock: LockName;
+  /** The caller with the most waits for this lock in this phase, where call stacks were recorded. */
   readonly caller?: string;
+  /** That caller's part of those waits, 0..1. */
+  readonly callerShare?: number;
   readonly waits: number;
   readonly waitNsTotal: number;
   /** waitNsTotal divided by the time of all processes in that phase. */
@@ -146,19 +142,4 @@ export interface WaitLane {
     readonly waitNs: number;
     readonly lock: number;
   }[];
-}
-
-/** One line of `doctor`: a fact, the evidence for it, and what would change it. */
-export interface HostFact {
-  /** Stable key for machines, such as `lock-tracepoints`. */
-  readonly id: string;
-  readonly title: string;
-  /** `ok`: usable. `limited`: usable in part. `missing`: not usable. `info`: neither good nor bad. */
-  readonly state: "ok" | "limited" | "missing" | "info";
-  /** What is the case, in a few words. */
-  readonly found: string;
-  /** Where this was read: a file, a system call, a program's output. */
-  readonly evidence: string;
-  /** The line that would enable it; absent when nothing needs doing or nothing can be done. */
-  readonly remedy?: string;
 }

@@ -200,12 +200,13 @@ function checkIndices(trace: Trace): void {
   requireBelow(stacks.frames, strings.length, 0, "a stack names no text");
   requireBelow(locks.symbols, strings.length, -1, "a lock names no text");
   if (locks.symbols.length !== locks.addresses.length) throw badTrace("the locks are broken");
-  const { lock, stack, process, t, waitNs } = tables.lockWait;
+  const { lock, stack, process, t, waitNs, observerNs } = tables.lockWait;
   requireBelow(lock, locks.addresses.length, 0, "a wait names no lock");
   requireBelow(stack, stackCount, -1, "a wait names no stack");
   requireBelow(process, processes.length, -1, "a wait names no process");
   requireBelow(t, Number.MAX_SAFE_INTEGER, 0, "a time is no time");
   requireBelow(waitNs, Number.MAX_SAFE_INTEGER, 0, "a wait is no time");
+  requireBelow(observerNs, Number.MAX_SAFE_INTEGER, 0, "a wait is no time");
 }
 
 function requireBelow(values: ArrayLike<number>, limit: number, least: number, why: string): void {

@@ -1,7 +1,7 @@
 // The one schema of what happened. A live kernel, a recording and a simulated storm all become the
 // same Trace; the same analysis and the same charts read it.
 //
-// Struct of arrays: 40 bytes a row of `lockWait`, and sums over a column run at memory speed.
+// Struct of arrays: 48 bytes a row of `lockWait`, and sums over a column run at memory speed.
 
 export type ColumnType = "ns" | "id" | "bits";
 
@@ -15,6 +15,9 @@ export const EVENTS = {
   lockWait: {
     t: "ns",
     waitNs: "ns",
+    /** Part of the wait in which the recorder held the waiter up: the true wait is not shorter than
+     * waitNs − observerNs, nor longer than waitNs. */
+    observerNs: "ns",
     cpu: "id",
     tid: "id",
     process: "id",

@@ -12,6 +12,7 @@ function streamAt(times: readonly number[]): ContentionEvents {
     lock: new Int32Array(length),
     flags: new Uint32Array(length),
     stack: new Int32Array(length),
+    stackNs: new Float64Array(length),
     isEnd: new Uint8Array(length),
   };
 }

@@ -20,7 +20,7 @@ function paired(feed: (pairs: Pairing) => void) {
 
 test("a wait lasts from its begin to its end, whatever CPU it ends on", () => {
   const { rows } = paired((p) => {
-    p.begin(10, 0, 5, 1, -1, spin);
+    p.begin(10, 0, 5, 1, -1, spin, 0);
     p.end(25, 3, 5, 1);
   });
   expect(rows).toEqual([{ t: 10, waitNs: 15, tid: 5, lock: 1 }]);
@@ -28,8 +28,8 @@ test("a wait lasts from its begin to its end, whatever CPU it ends on", () => {
 
 test("an interrupt's wait inside a thread's wait leaves both as they are", () => {
   const { rows } = paired((p) => {
-    p.begin(10, 0, 5, 1, -1, spin);
-    p.begin(12, 0, 5, 2, -1, spin);
+    p.begin(10, 0, 5, 1, -1, spin, 0);
+    p.begin(12, 0, 5, 2, -1, spin, 0);
     p.end(14, 0, 5, 2);
     p.end(20, 0, 5, 1);
   });
@@ -41,8 +41,8 @@ test("an interrupt's wait inside a thread's wait leaves both as they are", () =>
 
 test("waits of one thread may also end in the order they began", () => {
   const { rows, rejects } = paired((p) => {
-    p.begin(10, 0, 5, 1, -1, spin);
-    p.begin(12, 0, 5, 2, -1, spin);
+    p.begin(10, 0, 5, 1, -1, spin, 0);
+    p.begin(12, 0, 5, 2, -1, spin, 0);
     p.end(14, 0, 5, 1);
     p.end(20, 0, 5, 2);
   });
@@ -52,19 +52,29 @@ test("waits of one thread may also end in the order they began", () => {
 
 test("a mutex that spins and then sleeps is one wait, from the first begin", () => {
   const { rows, rejects } = paired((p) => {
-    p.begin(10, 0, 5, 1, -1, spin | mutex);
-    p.begin(30, 0, 5, 1, -1, mutex);
-    p.begin(35, 0, 5, 1, -1, spin | mutex);
+    p.begin(10, 0, 5, 1, -1, spin | mutex, 0);
+    p.begin(30, 0, 5, 1, -1, mutex, 0);
+    p.begin(35, 0, 5, 1, -1, spin | mutex, 0);
     p.end(40, 0, 5, 1);
   });
   expect(rows).toMatchObject([{ t: 10, waitNs: 30 }]);
   expect(rejects).toEqual({});
 });
 
+test("what the recorder took of a wait adds up over its begins, and is never more than the wait", () => {
+  const pairs = pairing(9);
+  pairs.begin(10, 0, 5, 1, -1, spin | mutex, 3);
+  pairs.begin(30, 0, 5, 1, -1, mutex, 4);
+  pairs.end(40, 0, 5, 1);
+  pairs.begin(50, 0, 5, 1, -1, spin, 9);
+  pairs.end(52, 0, 5, 1);
+  expect([...pairs.finish().waits.observerNs]).toEqual([7, 2]);
+});
+
 test("a spin lock that begins again has lost its end: the first is rejected, the second counts", () => {
   const { rows, rejects } = paired((p) => {
-    p.begin(10, 0, 5, 1, -1, spin);
-    p.begin(1000, 0, 5, 1, -1, spin);
+    p.begin(10, 0, 5, 1, -1, spin, 0);
+    p.begin(1000, 0, 5, 1, -1, spin, 0);
     p.end(1004, 0, 5, 1);
   });
   expect(rows).toMatchObject([{ t: 1000, waitNs: 4 }]);
@@ -73,8 +83,8 @@ test("a spin lock that begins again has lost its end: the first is rejected, the
 
 test("the idle threads of two CPUs share the number 0 and are two", () => {
   const { rows } = paired((p) => {
-    p.begin(10, 0, 0, 1, -1, spin);
-    p.begin(12, 1, 0, 1, -1, spin);
+    p.begin(10, 0, 0, 1, -1, spin, 0);
+    p.begin(12, 1, 0, 1, -1, spin, 0);
     p.end(13, 1, 0, 1);
     p.end(20, 0, 0, 1);
   });
@@ -83,7 +93,7 @@ test("the idle threads of two CPUs share the number 0 and are two", () => {
 
 test("a thread number that Linux never gives is counted", () => {
   const { rejects } = paired((p) => {
-    p.begin(1, 0, -3, 1, -1, spin);
+    p.begin(1, 0, -3, 1, -1, spin, 0);
     p.end(2, 0, 2 ** 30, 1);
   });
   expect(rejects).toEqual({ "thread number out of range": 2 });
@@ -111,7 +121,7 @@ test("every event becomes part of a wait or a counted reject, for any sequence o
             else expected.push({ t: since, waitNs: t - since });
             open.delete(key);
           } else {
-            p.begin(t, 0, tid, lock, -1, spin);
+            p.begin(t, 0, tid, lock, -1, spin, 0);
             if (since !== undefined) again += 1;
             open.set(key, t);
           }

@@ -14,7 +14,15 @@ const TID_MAX = 4 * 1024 * 1024;
 
 /** Makes waits of begin and end events that arrive in the order of time. */
 export interface Pairing {
-  begin(t: number, cpu: number, tid: number, lock: number, stack: number, flags: number): void;
+  begin(
+    t: number,
+    cpu: number,
+    tid: number,
+    lock: number,
+    stack: number,
+    flags: number,
+    observerNs: number,
+  ): void;
   end(t: number, cpu: number, tid: number, lock: number): void;
   /**
    * Closes the books: a wait that is still open has no end and becomes a reject.
@@ -34,6 +42,7 @@ export interface Pairing {
 export function pairing(beginCount: number): Pairing {
   const t = new Float64Array(beginCount);
   const waitNs = new Float64Array(beginCount).fill(-1);
+  const observerNs = new Float64Array(beginCount);
   const cpu = new Int32Array(beginCount);
   const tid = new Int32Array(beginCount);
   const lock = new Int32Array(beginCount);
@@ -52,12 +61,16 @@ export function pairing(beginCount: number): Pairing {
     ofLock: number,
     fromStack: number,
     withFlags: number,
+    observedForNs: number,
   ): void {
     const key = keyOf(byTid, onCpu);
     if (key < 0) return;
     const open = openWait(key, ofLock);
     if (open !== -1) {
-      if ((flags[open]! & withFlags & LOCK_FLAG.mutex) !== 0) return;
+      if ((flags[open]! & withFlags & LOCK_FLAG.mutex) !== 0) {
+        observerNs[open]! += observedForNs;
+        return;
+      }
       reject("begin again without an end");
       close(key, open);
     }
@@ -69,6 +82,7 @@ export function pairing(beginCount: number): Pairing {
     lock[row] = ofLock;
     stack[row] = fromStack;
     flags[row] = withFlags;
+    observerNs[row] = observedForNs;
     older[row] = newestOf[key]!;
     newestOf[key] = row;
   }
@@ -82,6 +96,7 @@ export function pairing(beginCount: number): Pairing {
       return;
     }
     waitNs[open] = Math.max(0, atNs - t[open]!);
+    observerNs[open] = Math.min(observerNs[open]!, waitNs[open]!);
     close(key, open);
   }
 
@@ -133,6 +148,7 @@ export function pairing(beginCount: number): Pairing {
       length,
       t: new Float64Array(length).map((_, i) => t[kept[i]!]!),
       waitNs: new Float64Array(length).map((_, i) => waitNs[kept[i]!]!),
+      observerNs: new Float64Array(length).map((_, i) => observerNs[kept[i]!]!),
       cpu: new Int32Array(length).map((_, i) => cpu[kept[i]!]!),
       tid: new Int32Array(length).map((_, i) => tid[kept[i]!]!),
       process: new Int32Array(length).fill(-1),

@@ -127,7 +127,7 @@ function traceOf(
     const t = Number(ns - originNs);
     processOfTid.set(tid, process);
     if (isEnd) pairs.end(t, cpu, tid, lock);
-    else pairs.begin(t, cpu, tid, lock, stack, flags);
+    else pairs.begin(t, cpu, tid, lock, stack, flags, 0);
   }
   const { waits, rejects: unpaired } = pairs.finish();
   for (let i = 0; i < waits.length; i += 1)

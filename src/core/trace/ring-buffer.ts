@@ -46,6 +46,8 @@ export interface ContentionEvents {
   readonly lock: Int32Array;
   readonly flags: Uint32Array;
   readonly stack: Int32Array;
+  /** How long the kernel took to walk the stack, from the begin to the stack's own event. */
+  readonly stackNs: Float64Array;
   /** 1 for `contention_end`. */
   readonly isEnd: Uint8Array;
 }
@@ -114,6 +116,7 @@ export function decodePages(
   let lock = new Int32Array(room);
   let flags = new Uint32Array(room);
   let stack = new Int32Array(room);
+  let stackNs = new Float64Array(room);
   let isEnd = new Uint8Array(room);
   let length = 0;
 
@@ -197,8 +200,11 @@ export function decodePages(
           const caller = payload + stackCallersWord + i * 2;
           frameIds[i] = frames.intern(words[caller + 1]!, words[caller]!);
         }
-        if (awaiting > 0)
-          stack[awaitingStack[--awaiting]!] = stacks.intern(frameIds, Math.max(0, size));
+        if (awaiting > 0) {
+          const row = awaitingStack[--awaiting]!;
+          stack[row] = stacks.intern(frameIds, Math.max(0, size));
+          stackNs[row] = now - t[row]!;
+        }
       } else {
         others.push({
           t: now,
@@ -225,10 +231,15 @@ export function decodePages(
     lock = widen(lock, new Int32Array(room));
     flags = widen(flags, new Uint32Array(room));
     stack = widen(stack, new Int32Array(room));
+    stackNs = widen(stackNs, new Float64Array(room));
     isEnd = widen(isEnd, new Uint8Array(room));
   }
 
-  return { contention: { length, t, tid, lock, flags, stack, isEnd }, others, brokenPages };
+  return {
+    contention: { length, t, tid, lock, flags, stack, stackNs, isEnd },
+    others,
+    brokenPages,
+  };
 }
 
 function absolute(pageNs: bigint, originNs: bigint, high: number, delta: number): number {

@@ -67,10 +67,10 @@ function pairAll(recording: RawRecording, cpus: readonly DecodedCpu[]) {
     streams.reduce((sum, { length, isEnd }) => sum + length - count(isEnd, length), 0),
   );
   mergeByTime(streams, (stream, row) => {
-    const { t, tid, lock, stack, flags, isEnd } = streams[stream]!;
+    const { t, tid, lock, stack, stackNs, flags, isEnd } = streams[stream]!;
     const { cpu } = recording.cpus[stream]!;
     if (isEnd[row] === 1) pairs.end(t[row]!, cpu, tid[row]!, lock[row]!);
-    else pairs.begin(t[row]!, cpu, tid[row]!, lock[row]!, stack[row]!, flags[row]!);
+    else pairs.begin(t[row]!, cpu, tid[row]!, lock[row]!, stack[row]!, flags[row]!, stackNs[row]!);
   });
   return pairs.finish();
 }

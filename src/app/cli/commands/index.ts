@@ -1,17 +1,40 @@
 import type { Command } from "commander";
 
+export interface CommandModule {
+  /**
+   * Adds the command's flags, help and work.
+   * @param trailing  the words after `--`, for commands that run another; refuse them otherwise
+   */
+  define(command: Command, trailing: readonly string[]): void;
+}
+
 /** One command of the binary. Its module is loaded only when it is asked for. */
 export interface CommandEntry {
   readonly name: string;
   /** One verb phrase for the list of commands. */
   readonly summary: string;
-  load(): Promise<{ define(command: Command): void }>;
+  load(): Promise<CommandModule>;
 }
 
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "investigate",
+    summary: "do the whole job on this machine: measure, identify, report",
+    load: () => import("./investigate.ts"),
+  },
+  {
     name: "doctor",
     summary: "say what this host can do, what is missing, and which line enables it",
     load: () => import("./doctor.ts"),
+  },
+  {
+    name: "pressure",
+    summary: "measure how direct-map work scales on this kernel",
+    load: () => import("./pressure.ts"),
+  },
+  {
+    name: "contention",
+    summary: "say who waits for which lock, called from where; live or from a recording",
+    load: () => import("./contention.ts"),
   },
 ];

@@ -1,0 +1,133 @@
+// The pressure load as `pressure` and `investigate` run it: measured without a recorder, then
+// recorded, then analysed.
+
+import type { Missing } from "../../core/analyze/investigate.ts";
+import { lockShares } from "../../core/analyze/lock-shares.ts";
+import { lockWaits } from "../../core/analyze/lock-wait.ts";
+import {
+  directMapIsLarge,
+  pressurePhases,
+  pressureScaling,
+  recordedThroughput,
+} from "../../core/analyze/pressure.ts";
+import type { PressureResult, Reject } from "../../core/analyze/result.ts";
+import { BootstormError, EXIT } from "../../core/error.ts";
+import type { Trace } from "../../core/event/schema.ts";
+import { formatBytes } from "../../core/units.ts";
+import { readDirectMapCounters } from "../../host/secretmem/counters.ts";
+import { measurePressure } from "../../host/secretmem/measure.ts";
+import { askYesNo } from "./ask.ts";
+import { missingOf } from "./missing.ts";
+import { openRecording, recordDuring } from "./recording.ts";
+import type { Session } from "./run.ts";
+
+export interface LoadOptions {
+  readonly processCounts: readonly number[];
+  readonly rounds: number;
+  readonly warmups: number;
+  readonly pagesPerProcess: number;
+  readonly memoryShare: number;
+  readonly seed: number;
+  /** Do not ask before large direct-map entries may be split. */
+  readonly yes: boolean;
+  readonly record: boolean;
+}
+
+export interface LoadRun {
+  readonly pressure: PressureResult;
+  /** Lock waits of the recorded rounds, with call stacks; absent when `notRecorded` says why. */
+  readonly trace?: Trace;
+  readonly notRecorded?: Missing;
+  readonly rejects: readonly Reject[];
+}
+
+/** A worker that does not answer within this time hangs. A round takes milliseconds. */
+const ANSWER_LIMIT_MS = 60_000;
+/** Recorded rounds of each kind: enough for shares, few enough that the newcomer need not wait. */
+const RECORDED_ROUNDS_MAX = 15;
+
+/**
+ * Runs the load. A host that does not let us record gives the curve without the locks.
+ * @throws BootstormError what `measurePressure` throws; NOT_AGREED when the person says no
+ */
+export async function runLoad(session: Session, options: LoadOptions): Promise<LoadRun> {
+  await agreeToSplits(options);
+  const notRecorded = options.record ? whyNoRecording() : NOT_ASKED;
+  // First without call stacks, for the times; then with them, for the names.
+  const traces: Trace[] = [];
+  const recordings = [{ stacks: false }, { stacks: true }].map((how) => ({
+    rounds: Math.min(options.rounds, RECORDED_ROUNDS_MAX),
+    around: async (work: () => Promise<void>) => {
+      traces.push(await recordDuring(how, work));
+    },
+  }));
+  const { processCounts, rounds, warmups, pagesPerProcess, memoryShare, seed } = options;
+  const measured = await measurePressure({
+    processCounts,
+    rounds,
+    warmups,
+    pagesPerProcess,
+    memoryShare,
+    seed,
+    answerLimitMs: ANSWER_LIMIT_MS,
+    signal: session.signal,
+    onProgress: (done, total) => session.progress.step("changing the direct map", done / total),
+    recordings: notRecorded === undefined ? recordings : [],
+  });
+  const [timed, witness] = traces.map((trace, i) => ({ trace, rounds: measured.recorded[i]! }));
+  const pressure: PressureResult = {
+    phases: pressurePhases(measured.rounds),
+    scaling: pressureScaling(measured.rounds, seed),
+    seed,
+    pagesPerProcess: measured.budget.pages,
+    rounds,
+    directMap: measured.directMap,
+    ...(timed === undefined || witness === undefined
+      ? {}
+      : {
+          contention: lockWaits(witness.trace, { by: "caller" }),
+          lockShares: lockShares(timed, witness),
+          recordedThroughput: recordedThroughput(timed.rounds, measured.rounds, seed),
+        }),
+  };
+  return {
+    pressure,
+    rejects: measured.rejects,
+    ...(witness === undefined ? {} : { trace: witness.trace }),
+    ...(notRecorded === undefined ? {} : { notRecorded }),
+  };
+}
+
+/** Opens a recording and closes it: better to know before the load than after it. */
+function whyNoRecording(): Missing | undefined {
+  try {
+    openRecording({}).close();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BootstormError)) throw error;
+    return missingOf("lock waits", error);
+  }
+}
+
+const NOT_ASKED: Missing = { what: "lock waits", why: "--no-record was given" };
+
+/** Split entries stay split until reboot, so a person decides. */
+async function agreeToSplits({ yes }: LoadOptions): Promise<void> {
+  const counters = readDirectMapCounters();
+  if (!directMapIsLarge(counters)) return;
+  const large = formatBytes((counters.map2mBytes ?? 0) + (counters.map1gBytes ?? 0));
+  const notice = `This host maps ${large} of its memory with large pages. The load may split some of them into 4 KiB pages, which stay split until reboot and cost a little speed.`;
+  const answer = yes ? "yes" : await askYesNo(`${notice}\nGo on?`);
+  if (answer === "yes") {
+    if (yes) process.stderr.write(`bootstorm: ${notice}\n`);
+    return;
+  }
+  throw new BootstormError("NOT_AGREED", "the load was not run", {
+    why:
+      answer === "no"
+        ? "you said no"
+        : "it may split large pages of the direct map until reboot, and there is no terminal to ask",
+    remedies: ["add --yes"],
+    exit: EXIT.host,
+  });
+}

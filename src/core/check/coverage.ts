@@ -1,0 +1,259 @@
+import { type Design, parseLockUse, SECTIONS } from "../kernel/design.ts";
+import { KIND } from "../kernel/machine.ts";
+import { labelOf, type Operation } from "../kernel/operation.ts";
+import { type Exploration, type ExploreOptions, explore } from "./explore.ts";
+import { createInstance, type Instance, type InstanceSetup } from "./instance.ts";
+
+/** What an exploration looked at, so that "safe" can be judged. */
+export interface Coverage {
+  /** Longest shortest way to a state. */
+  readonly depth: number;
+  /** What the stored states stand for when CPUs have names. */
+  readonly statesWithoutSymmetry: number;
+  readonly reductions: readonly string[];
+  /** The same question at fewer CPUs, with and without the reductions. Undefined: none were used. */
+  readonly selfCheck?: SelfCheck;
+  /** Every CPU can finish from every state; undefined where there were too many states to look. */
+  readonly progress?: boolean;
+  /** Steps of the kernel that some run did, and those that no run did. */
+  readonly reached: readonly string[];
+  readonly unreached: readonly string[];
+  readonly locks: readonly { readonly name: string; readonly contended: boolean }[];
+  /** How often a law was put to a real test. */
+  readonly tested: {
+    /** A TLB could hold two sizes for one address (C1). */
+    readonly bothSizes: number;
+    /** A flush had something to drop (C4). */
+    readonly flushCleared: number;
+    /** A PTE was stored while a detached table existed (C2). */
+    readonly storeAfterDetach: number;
+    /** A flushing request returned (C4). */
+    readonly returnFlushed: number;
+  };
+  /** Steps that the design or the operations promise and no run did: the answer is then vacuous. */
+  readonly missing: readonly string[];
+}
+
+export interface SelfCheck {
+  readonly cpus: number;
+  /** States that the reduced search stands for, and states without symmetry: equal, or a bug. */
+  readonly reduced: number;
+  readonly unreduced: number;
+  /** Every lock step on its own finds the same laws broken. */
+  readonly sameVerdictUnmerged: boolean;
+  readonly passed: boolean;
+}
+
+/** A question that asks nothing; undefined where it asks something. */
+export function emptyReason(setup: InstanceSetup): string | undefined {
+  const empty = setup.programs.findIndex((requests) => requests.length === 0);
+  return empty < 0 ? undefined : `vacuous: CPU ${empty} has no request, so nothing is tested`;
+}
+
+export function coverageOf(
+  instance: Instance,
+  found: Exploration,
+  options: ExploreOptions,
+): Coverage {
+  const { automaton, machine, setup } = instance;
+  const executed = automaton.nodes.filter((n) => found.executed[n.id]);
+  const labels = (nodes: typeof automaton.nodes) => [
+    ...new Set(
+      nodes.flatMap((n) => [
+        ...n.before.map(labelOf),
+        ...(n.operation === undefined ? [] : [labelOf(n.operation)]),
+      ]),
+    ),
+  ];
+  const reached = labels(executed);
+  const tested = { ...machine.tested };
+  const reductions = [
+    ...(options.merge && setup.storeBuffer === 0
+      ? ["lock steps merged with their neighbours"]
+      : []),
+    ...(options.symmetry && instance.classes.length > 0
+      ? ["CPUs with the same program counted once"]
+      : []),
+  ];
+  const selfCheck = reductions.length > 0 ? selfCheckOf(setup, options) : undefined;
+  const kinds = new Set(executed.map((n) => automaton.kind[n.id]!));
+  return {
+    depth: found.depth,
+    statesWithoutSymmetry: found.orbits,
+    reductions,
+    ...(selfCheck === undefined ? {} : { selfCheck }),
+    ...(found.progress === undefined ? {} : { progress: found.progress }),
+    reached,
+    unreached: allLabels(instance, labels).filter((label) => !reached.includes(label)),
+    locks: machine.lockNames().map((name, i) => ({ name, contended: found.contended[i] === 1 })),
+    tested,
+    missing: found.complete
+      ? [
+          ...missingSteps(setup, kinds),
+          ...missingLocks(
+            setup,
+            executed.map((n) => n.operation),
+          ),
+        ]
+      : [],
+  };
+}
+
+/** Small enough to be explored whole in milliseconds. */
+const SELF_CHECK_CPUS = 3;
+
+function selfCheckOf(setup: InstanceSetup, options: ExploreOptions): SelfCheck {
+  const cpus = Math.min(SELF_CHECK_CPUS, setup.programs.length);
+  const own = setup.pages >= setup.programs.length;
+  // The first of each program, then more of the last one.
+  const distinct = [...new Set(setup.programs)];
+  const programs = Array.from(
+    { length: cpus },
+    (_, i) => setup.programs[Math.floor((i * setup.programs.length) / cpus)] ?? distinct[0]!,
+  );
+  const small = { ...setup, programs, pages: own ? Math.max(cpus, setup.regions) : setup.pages };
+  const whole = {
+    ...options,
+    pastViolations: true,
+    statesMax: 200_000,
+    onProgress: () => {},
+    progressStatesMax: 0,
+  };
+  // Past a broken law the machine's books are not meaningful: then only the verdicts are compared.
+  const reduced = explore(createInstance(small), { ...whole, pastViolations: false });
+  const plain = explore(createInstance(small), {
+    ...whole,
+    pastViolations: false,
+    symmetry: false,
+  });
+  const unmerged = explore(createInstance(small), {
+    ...whole,
+    pastViolations: false,
+    symmetry: false,
+    merge: false,
+  });
+  const sameVerdictUnmerged = (reduced.broken !== 0) === (unmerged.broken !== 0);
+  const counted = reduced.complete && plain.complete;
+  return {
+    cpus,
+    reduced: reduced.orbits,
+    unreduced: plain.states,
+    sameVerdictUnmerged,
+    passed:
+      sameVerdictUnmerged &&
+      (reduced.broken !== 0) === (plain.broken !== 0) &&
+      (!counted || reduced.orbits === plain.states),
+  };
+}
+
+/** Labels of every step that the programs have, whatever the other CPUs do. */
+function allLabels(
+  instance: Instance,
+  labels: (nodes: Instance["automaton"]["nodes"]) => string[],
+): string[] {
+  const { automaton } = createInstance(instance.setup);
+  const results = resultsByKind(instance.setup);
+  for (let id = 0; id < automaton.nodes.length && id < NODES_MAX; id += 1) {
+    const kind = automaton.kind[id]!;
+    if (kind === KIND.done) continue;
+    for (const result of results(kind)) automaton.next(id, result);
+  }
+  return labels(automaton.nodes);
+}
+
+/** More thread states than any program of ours has; a limit for a user's. */
+const NODES_MAX = 5_000;
+
+/** Every answer that an operation can get. */
+function resultsByKind(setup: InstanceSetup): (kind: number) => readonly number[] {
+  let seen = new Set([7]);
+  for (const request of setup.programs.flat()) {
+    const more = [...seen].map((a) => (a & ~request.clear) | request.set);
+    // The SNP paths unmap and map.
+    if (request.via === "rmpupdate-2022") more.push(...[...seen].flatMap((a) => [a & ~3, a | 3]));
+    seen = new Set([...seen, ...more]);
+  }
+  const attributes = [...seen];
+  return (kind) => {
+    switch (kind) {
+      case KIND.readPmd:
+        return [...attributes, 16, ...(setup.design.splitMark ? [17] : [])];
+      case KIND.readPud:
+        return [...attributes, 16];
+      case KIND.readPte:
+        return attributes;
+      case KIND.scanPtes:
+        return [...attributes, 16];
+      case KIND.rmpupdate:
+        return [0, 4];
+      case KIND.pvalidate:
+        return [0, 6];
+      default:
+        return [0];
+    }
+  };
+}
+
+/** Steps without which "safe" would say nothing. */
+function missingSteps(setup: InstanceSetup, kinds: ReadonlySet<number>): readonly string[] {
+  const { design } = setup;
+  const requests = setup.programs.flat();
+  const changes = requests.some((r) => (r.set | r.clear) !== 0 && r.scope === "page");
+  const start = design.preSplit ? "4k" : setup.start;
+  const flushes = kinds.has(KIND.flush) || kinds.has(KIND.flushSend);
+  const set = requests.some((r) => r.via === "set_memory" && (r.set | r.clear) !== 0);
+  const missing = [
+    changes && !kinds.has(KIND.writePte) && "no PTE was ever stored",
+    changes && start !== "4k" && !kinds.has(KIND.installPmdTable) && "no large entry was split",
+    design.splitFlush !== "none" && start !== "4k" && changes && !flushes && "no flush was done",
+    design.finalFlush && set && !flushes && "no flush was done",
+    requests.some((r) => r.collapse) &&
+      design.collapse !== "none" &&
+      !kinds.has(KIND.writePmd) &&
+      "nothing was collapsed",
+    requests.some((r) => r.guest !== undefined) && !kinds.has(KIND.rmpupdate) && "no RMPUPDATE",
+  ];
+  return [...new Set(missing.filter((m) => m !== false))].map((m) => `vacuous: ${m}`);
+}
+
+/** Locks in sections that these requests go through, and that no run took. */
+function missingLocks(
+  setup: InstanceSetup,
+  executed: readonly (Operation | undefined)[],
+): readonly string[] {
+  const taken = new Set(executed.flatMap((o) => (o?.op === "lock" ? [o.lock] : [])));
+  return locksExpected(setup)
+    .filter((name) => !taken.has(name))
+    .map((name) => `vacuous: lock ${name} was never taken`);
+}
+
+function locksExpected(setup: InstanceSetup): readonly string[] {
+  const { design } = setup;
+  const requests = setup.programs.flat();
+  const setMemory = requests.some((r) => r.via === "set_memory");
+  const splits = (design.preSplit ? "4k" : setup.start) !== "4k";
+  const changes = requests.some((r) => r.via === "set_memory" || r.via === "set_direct_map");
+  const collapses = requests.some((r) => r.collapse) && design.collapse !== "none";
+  const passed = (section: keyof Design["sections"]): boolean => {
+    switch (section) {
+      case "request":
+      case "change":
+        return setMemory;
+      case "round":
+        return changes && (splits || design.skipRoundFor === "nothing");
+      case "decide":
+      case "split":
+        return changes && splits && requests.some((r) => (r.set | r.clear) !== 0);
+      case "store":
+        return changes && requests.some((r) => r.scope === "page");
+      case "collapse":
+      case "collapse2m":
+        return collapses;
+    }
+  };
+  return [
+    ...new Set(
+      SECTIONS.filter(passed).flatMap((s) => design.sections[s].map((u) => parseLockUse(u).lock)),
+    ),
+  ];
+}
