@@ -1,5 +1,5 @@
-import type { Design, SplitFlush } from "../../src/core/kernel/design.ts";
 import { linux420 } from "../../src/core/kernel/design/presets.ts";
+import type { Design, SplitFlush } from "../../src/core/kernel/design.ts";
 import type { Member } from "./promela.ts";
 
 const FLUSHES: readonly SplitFlush[] = ["in-split", "in-round", "after-round", "none"];

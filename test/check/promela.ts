@@ -83,7 +83,9 @@ byte status[${tables}];
 byte asked[N];
 
 byte big = NONE;
-byte small[N];
+/* the one page whose small translations are watched: any, chosen at the start */
+byte watch;
+byte small = NONE;
 byte pde = NONE;
 
 #define PTE(t, i) pte[(t) * N + (i)]
@@ -91,15 +93,13 @@ byte pde = NONE;
 /* law C3 */
 #define NOT_LOST ${pages.map((i) => `TABLES_SAY(${i}) == asked[${i}]`).join(" && ")}
 /* law C1 */
-#define NOT_MIXED (big == NONE || (${pages
-    .map((i) => `(small[${i}] == NONE || small[${i}] == big)`)
-    .join(" && ")}))
+#define NOT_MIXED (big == NONE || small == NONE || small == big)
 
 inline flush_all() {
-  d_step { big = NONE; pde = NONE; ${forAll((i) => `small[${i}] = NONE;`)} }
+  d_step { big = NONE; pde = NONE; small = NONE }
 }
 inline flush_one(i) {
-  d_step { big = NONE; pde = NONE; small[i] = NONE; }
+  d_step { big = NONE; pde = NONE; if :: i == watch -> small = NONE :: else fi }
 }
 inline take(which) {
   if
@@ -143,8 +143,7 @@ again:
      :: else
      fi;
      table = entry - TABLE;
-     d_step { assert(status[table] != FREED); old = PTE(table, me) };
-     new = (old & ~clr) | set;
+     d_step { assert(status[table] != FREED); old = PTE(table, me); new = (old & ~clr) | set; entry = 0 };
      if
      :: new != old ->
         d_step {
@@ -152,9 +151,9 @@ again:
           PTE(table, me) = new;
           asked[me] = (asked[me] & ~clr) | set;
           assert(NOT_LOST);
-          changed = true
+          changed = true; old = 0; new = 0; table = 0
         }
-     :: else
+     :: else -> d_step { old = 0; new = 0; table = 0 }
      fi;
      drop(STORELOCK);
      goto changed_or_not
@@ -163,10 +162,9 @@ again:
 
   /* should_split_large_page */
   take(SPLITLOCK);
-  entry = pmd;
-  new = (entry & ~clr) | set;
+  d_step { entry = pmd; new = (entry < TABLE && ((entry & ~clr) | set) == entry); entry = 0 };
   drop(SPLITLOCK);
-  if :: entry < TABLE && new == entry -> goto changed_or_not :: else fi;
+  if :: new -> new = 0; goto changed_or_not :: else fi;
 
   /* split_large_page */
   drop_cpa();
@@ -182,7 +180,7 @@ again:
   if
   :: entry >= TABLE && RECHECK ->
      drop(SPLITLOCK);
-     d_step { status[mine] = UNUSED; mine = NONE };
+     d_step { status[mine] = UNUSED; mine = NONE; entry = 0 };
      goto again
   :: entry >= TABLE && !RECHECK -> entry = P | W
   :: else
@@ -191,7 +189,7 @@ again:
     assert(pmd < TABLE);
     ${forAll((i) => `PTE(mine, ${i}) = entry;`)}
     pmd = TABLE + mine;
-    mine = NONE;
+    mine = NONE; entry = 0;
     assert(NOT_LOST)
   };
   if :: SPLITFLUSH == 0 -> flush_all() :: else fi;
@@ -230,6 +228,7 @@ changed_or_not:
         fi
      :: else
      fi;
+     d_step { entry = 0; first = 0; i = 0 };
      drop(SPLITLOCK);
      if
      :: table != NONE -> flush_all(); status[table] = FREED
@@ -241,11 +240,13 @@ changed_or_not:
   fi;
 
   /* law C4, at the return of a flushing call */
-  assert(!(flushes && changed) || ((small[me] == NONE || !(small[me] & clr))
-                                && (big == NONE || !(big & clr))));
-  todo--;
+  d_step {
+    assert(!(flushes && changed) || ((small == NONE || me != watch || !(small & clr))
+                                  && (big == NONE || !(big & clr))));
+    todo--; changed = false; first = 0; i = 0; table = 0
+  };
   if
-  :: todo -> clr = 0; set = P | W; goto request
+  :: todo -> d_step { clr = 0; set = P | W }; goto request
   :: else
   fi
 }
@@ -256,19 +257,15 @@ end:
   :: atomic { pmd < TABLE && (pmd & P) && big == NONE -> big = pmd; assert(NOT_MIXED) }
   :: atomic { pmd >= TABLE && pde == NONE -> pde = pmd - TABLE }
   :: atomic { pde != NONE && status[pde] == FREED -> assert(false) }
-${pages
-  .map(
-    (i) =>
-      `  :: atomic { pde != NONE && small[${i}] == NONE && (PTE(pde, ${i}) & P) -> small[${i}] = PTE(pde, ${i}); assert(NOT_MIXED) }`,
-  )
-  .join("\n")}
+  :: atomic { pde != NONE && small == NONE && (PTE(pde, watch) & P) -> small = PTE(pde, watch); assert(NOT_MIXED) }
   od
 }
 
 init {
   c_code { ${PARAMETERS.map((name) => `now.${name} = atoi(getenv("${name}"));`).join(" ")} };
   atomic {
-    ${forAll((i) => `small[${i}] = NONE; asked[${i}] = 3;`)}
+    ${forAll((i) => `asked[${i}] = 3;`)}
+    if ${forAll((i) => `:: watch = ${i}`)} fi;
     run tlb();
     ${forAll((i) => `run cpu(${i});`)}
   }

@@ -15,7 +15,7 @@ const ours = (member: Member, cpus: number) =>
     flush: "broadcast",
   });
 
-describe.each([2, 3])("%i CPUs", (cpus) => {
+describe.each(JSON.parse(process.env.CPUS??'[2,3]') as number[])("%i CPUs", (cpus) => {
   let spin: Spin;
   beforeAll(async () => {
     spin = await compileSpin(cpus);
@@ -26,11 +26,16 @@ describe.each([2, 3])("%i CPUs", (cpus) => {
   ] as const)("SPIN agrees on every design of the %s family", async (_name, family) => {
     const differ: string[] = [];
     const t = Date.now();
-    let states = 0, max = 0, broken = 0;
+    let states = 0,
+      max = 0,
+      broken = 0;
     for (const member of family) {
       const answer = await spin.check(member);
-      states += answer.states; max = Math.max(max, answer.states); broken += answer.broken ? 1 : 0;
-      if (answer.broken !== ours(member, cpus)) differ.push(`${nameOf(member)} SPIN: ${answer.text}`);
+      states += answer.states;
+      max = Math.max(max, answer.states);
+      broken += answer.broken ? 1 : 0;
+      if (answer.broken !== ours(member, cpus))
+        differ.push(`${nameOf(member)} SPIN: ${answer.text}`);
     }
     console.log(cpus, family.length, "broken", broken, Date.now() - t, "ms", states, max);
     expect(differ).toEqual([]);

@@ -3,7 +3,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Member, environmentOf, promelaModel } from "./promela.ts";
+import { environmentOf, type Member, promelaModel } from "./promela.ts";
 
 const run = promisify(execFile);
 
@@ -24,7 +24,9 @@ export async function compileSpin(cpus: number): Promise<Spin> {
   const cwd = await mkdtemp(join(tmpdir(), "bootstorm-spin-"));
   await writeFile(join(cwd, "cpa.pml"), promelaModel(cpus));
   await run("spin", ["-a", "cpa.pml"], { cwd });
-  await run("gcc", ["-O2", "-w", "-DSAFETY", "-DNOFAIR", "-DVECTORSZ=2048", "-o", "pan", "pan.c"], { cwd });
+  await run("gcc", ["-O2", "-w", "-DSAFETY", "-DNOFAIR", "-DVECTORSZ=2048", "-o", "pan", "pan.c"], {
+    cwd,
+  });
   return {
     async check(member) {
       // -w20: a small first hash table, it grows by itself; no trail file is wanted.

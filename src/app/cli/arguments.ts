@@ -29,3 +29,14 @@ export function numberList(least: number, most: number): (text: string) => numbe
   return (text) =>
     [...new Set(text.split(",").map((part) => one(part.trim())))].sort((a, b) => a - b);
 }
+
+/** A commander parser for one of a few words. */
+export function oneOf<T extends string>(...words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const word = words.find((each) => each === text);
+    if (word === undefined) {
+      throw new InvalidArgumentError(`'${text}' is none of ${words.join(", ")}.`);
+    }
+    return word;
+  };
+}

@@ -13,6 +13,7 @@ import {
 import type { PressureResult, Reject } from "../../core/analyze/result.ts";
 import { BootstormError, EXIT } from "../../core/error.ts";
 import type { Trace } from "../../core/event/schema.ts";
+import type { SpinlockVisibility } from "../../core/facts/spinlock-visibility.ts";
 import { formatBytes } from "../../core/units.ts";
 import { readDirectMapCounters } from "../../host/secretmem/counters.ts";
 import { measurePressure } from "../../host/secretmem/measure.ts";
@@ -20,6 +21,7 @@ import { askYesNo } from "./ask.ts";
 import { missingOf } from "./missing.ts";
 import { openRecording, recordDuring } from "./recording.ts";
 import type { Session } from "./run.ts";
+import { visibilityOf } from "./visibility.ts";
 
 export interface LoadOptions {
   readonly processCounts: readonly number[];
@@ -35,10 +37,20 @@ export interface LoadOptions {
 
 export interface LoadRun {
   readonly pressure: PressureResult;
-  /** Lock waits of the recorded rounds, with call stacks; absent when `notRecorded` says why. */
-  readonly trace?: Trace;
+  /** Absent when `notRecorded` says why. */
+  readonly recording?: LoadRecording;
   readonly notRecorded?: Missing;
   readonly rejects: readonly Reject[];
+}
+
+/** Lock waits of the whole machine during recorded rounds. */
+export interface LoadRecording {
+  /** Without call stacks: true times. */
+  readonly timed: Trace;
+  /** With call stacks: names and callers. */
+  readonly witness: Trace;
+  /** Which waits for spinlocks could be seen at all. */
+  readonly visibility: SpinlockVisibility;
 }
 
 /** A worker that does not answer within this time hangs. A round takes milliseconds. */
@@ -85,7 +97,7 @@ export async function runLoad(session: Session, options: LoadOptions): Promise<L
     ...(timed === undefined || witness === undefined
       ? {}
       : {
-          contention: lockWaits(witness.trace, { by: "caller" }),
+          contention: lockWaits(timed.trace, { by: "caller", witness: witness.trace }),
           lockShares: lockShares(timed, witness),
           recordedThroughput: recordedThroughput(timed.rounds, measured.rounds, seed),
         }),
@@ -93,7 +105,15 @@ export async function runLoad(session: Session, options: LoadOptions): Promise<L
   return {
     pressure,
     rejects: measured.rejects,
-    ...(witness === undefined ? {} : { trace: witness.trace }),
+    ...(witness === undefined
+      ? {}
+      : {
+          recording: {
+            timed: timed!.trace,
+            witness: witness.trace,
+            visibility: await visibilityOf(witness.trace, session.signal),
+          },
+        }),
     ...(notRecorded === undefined ? {} : { notRecorded }),
   };
 }

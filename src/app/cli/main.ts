@@ -18,10 +18,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 /** The program with every command's summary, and the flags of the one that is asked for. */
-async function programFor(
-  args: readonly string[],
-  trailing: readonly string[],
-): Promise<Command> {
+async function programFor(args: readonly string[], trailing: readonly string[]): Promise<Command> {
   const program = new Command("bootstorm")
     .description("Find, explain and remove the kernel lock contention that slows boot storms.")
     .version(VERSION)

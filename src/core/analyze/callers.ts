@@ -38,6 +38,29 @@ export function callerOfEachStack(trace: Trace): Int32Array {
   return firstOfEachStack(trace, (name) => !LOCKING.test(name) && !MACHINERY.test(name));
 }
 
+/** The most frequent caller among some waits, and its part of them; nothing without stacks. */
+export interface TopCaller {
+  readonly caller?: string;
+  readonly callerShare?: number;
+}
+
+/** @returns a function that finds the top caller of waits counted by stack, -1 for those without */
+export function topCallers(
+  trace: Trace,
+): (group: { stacks: ReadonlyMap<number, number>; waits: number }) => TopCaller {
+  const callerOf = callerOfEachStack(trace);
+  return ({ stacks, waits }) => {
+    const counts = new Map<number, number>();
+    for (const [stack, count] of stacks) {
+      const caller = stack === -1 ? -1 : callerOf[stack]!;
+      if (caller !== -1) counts.set(caller, (counts.get(caller) ?? 0) + count);
+    }
+    const top = [...counts].sort((a, b) => b[1] - a[1])[0];
+    if (top === undefined) return {};
+    return { caller: trace.strings[top[0]]!, callerShare: top[1] / waits };
+  };
+}
+
 function firstOfEachStack(
   { strings, stacks }: Trace,
   counts: (name: string) => boolean,

@@ -1,6 +1,8 @@
 // What `investigate` concludes from what it measured: findings as data, the honest one first.
 // Words are put to them in `report/sentence.ts`.
+
 import type { HostFact } from "../facts/host-fact.ts";
+import type { SpinlockVisibility } from "../facts/spinlock-visibility.ts";
 import type {
   LockName,
   PhaseLockShare,
@@ -20,6 +22,8 @@ export interface InvestigateResult {
   /** The most telling first. */
   readonly findings: readonly Finding[];
   readonly timeline?: WaitTimeline;
+  /** Which waits for spinlocks the recording could see at all. */
+  readonly spinlockVisibility?: SpinlockVisibility;
   readonly missing: readonly Missing[];
   /** Commands that repeat this run, in order. */
   readonly reproduce: readonly string[];
@@ -28,6 +32,8 @@ export interface InvestigateResult {
 /** What the one sentence says. Later steps add to it: what would fix the lead, and what it gains. */
 export interface Answer {
   readonly lead: Finding;
+  /** The other phase, where it tells another story. */
+  readonly beside?: PhaseFinding;
 }
 
 export interface KernelFacts {
@@ -57,7 +63,7 @@ export interface LargestWait {
   readonly lock: LockName;
   /** The caller with the most wait for this lock; absent when no call stacks were recorded. */
   readonly caller?: string;
-  /** That caller's part of the wait for this lock, 0..1. */
+  /** That caller's part of the waits for this lock, 0..1. */
   readonly callerShare?: number;
   /** All waits for this lock, divided by the time of all processes in the phase. */
   readonly shareOfTime: number;
@@ -78,11 +84,14 @@ export type Finding =
       readonly recorded: boolean;
       readonly largestWait?: LargestWait;
     } & PhaseOutcome)
-  | ({ readonly kind: "scales" | "undecided" } & PhaseOutcome)
+  | ({ readonly kind: "scales" | "undecided"; readonly largestWait?: LargestWait } & PhaseOutcome)
   | { readonly kind: "control-does-not-scale"; readonly processes: number; readonly ratio: Ratio }
   | { readonly kind: "not-recorded"; readonly why: string }
   | { readonly kind: "no-comparison" }
   | { readonly kind: "no-pressure"; readonly why: string };
+
+/** A finding about one phase of the load. */
+export type PhaseFinding = Extract<Finding, PhaseOutcome>;
 
 export interface FindingsContext {
   readonly cpuCount: number;
@@ -111,7 +120,27 @@ export function findingsOf(
 
 /** @param findings  from `findingsOf`, most telling first */
 export function answerOf(findings: readonly Finding[]): Answer {
-  return { lead: findings[0]! };
+  const lead = findings[0]!;
+  const beside = findings.find(
+    (each): each is PhaseFinding =>
+      each !== lead && isPhaseFinding(each) && each.kind !== lead.kind,
+  );
+  return { lead, ...(isPhaseFinding(lead) && beside !== undefined ? { beside } : {}) };
+}
+
+function isPhaseFinding(finding: Finding): finding is PhaseFinding {
+  return "phase" in finding;
+}
+
+/** Below this part of the time a lock is no part of an answer. */
+const WORTH_SAYING_FROM = 0.005;
+/** Functions whose callers change the direct map, or that do it themselves. */
+const DIRECT_MAP = /set_direct_map|set_memory|change_page_attr|set_pages|^cpa_|^pgd_lock$/;
+
+/** True where a wait shows the lock that direct-map changes pass one at a time, and it is felt. */
+export function showsDirectMapLock(wait: LargestWait | undefined): wait is LargestWait {
+  if (wait === undefined || wait.shareOfTime < WORTH_SAYING_FROM) return false;
+  return DIRECT_MAP.test(wait.caller ?? "") || DIRECT_MAP.test(wait.lock.name);
 }
 
 // The gain is the part of the possible improvement that more processes brought: 0 where N got no
@@ -155,17 +184,18 @@ function findingOfPhase(
   const controlRatio = control?.ratio;
   const outcome = { phase, processes, ratio, ...(controlRatio && { controlRatio }) };
   const most = possible(scaling, cpuCount);
-  if (gain(ratio.low, most) >= SCALES_FROM) return { kind: "scales", ...outcome };
+  const wait = lockShares && largestWait(lockShares, phase, processes);
+  const waited = wait && { largestWait: wait };
+  if (gain(ratio.low, most) >= SCALES_FROM) return { kind: "scales", ...outcome, ...waited };
   const short = gain(ratio.high, most) < SCALES_FROM;
   const belowControl = controlRatio === undefined || ratio.high < controlRatio.low;
-  if (!short || !belowControl) return { kind: "undecided", ...outcome };
+  if (!short || !belowControl) return { kind: "undecided", ...outcome, ...waited };
 
-  const wait = lockShares && largestWait(lockShares, phase, processes);
   // Of every second of a process, this part is lost against what the machine showed it can do.
   const lost = 1 - ratio.value / Math.min(most, controlRatio?.value ?? most);
   if (wait === undefined || wait.shareOfTime < lost * BLAME_FROM) {
     const recorded = lockShares !== undefined;
-    return { kind: "does-not-scale", ...outcome, recorded, ...(wait && { largestWait: wait }) };
+    return { kind: "does-not-scale", ...outcome, recorded, ...waited };
   }
   const kind = gain(ratio.high, most) <= SERIALISED_UP_TO ? "serialised" : "held-back";
   return { kind, ...outcome, ...wait };
@@ -192,7 +222,7 @@ function largestWait(
     const top = rows.reduce((a, b) => (b.shareOfTime > a.shareOfTime ? b : a));
     const called = top.caller !== undefined && {
       caller: top.caller,
-      callerShare: top.shareOfTime / shareOfTime,
+      callerShare: ((top.callerShare ?? 1) * top.shareOfTime) / shareOfTime,
     };
     largest = { lock: top.lock, shareOfTime, ...called };
   }
@@ -211,9 +241,11 @@ function weight(finding: Finding): number {
     case "does-not-scale":
       return 30 + (finding.largestWait?.shareOfTime ?? 0);
     case "undecided":
-      return 20;
-    case "scales":
-      return 10;
+      return 20 + (finding.largestWait?.shareOfTime ?? 0);
+    case "scales": {
+      const { largestWait } = finding;
+      return (showsDirectMapLock(largestWait) ? 35 : 10) + (largestWait?.shareOfTime ?? 0);
+    }
     default:
       return 0;
   }

@@ -201,6 +201,15 @@ export function nameLocks(trace: Trace): LockName[] {
   });
 }
 
+/**
+ * Names the locks of a trace by what another recording of the same host knows: one with call stacks
+ * knows more, one without has truer times.
+ */
+export function nameLocksBy(witness: Trace, trace: Trace): LockName[] {
+  const known = new Map(nameLocks(witness).map((name) => [name.address, name]));
+  return nameLocks(trace).map((name) => known.get(name.address) ?? name);
+}
+
 /** @returns for each lock the number of the rule that names it, or -1 */
 function bestRules(trace: Trace): Int32Array {
   const { locks, strings } = trace;

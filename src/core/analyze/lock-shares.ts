@@ -1,9 +1,9 @@
 // What the processes of the load waited for, phase by phase: recorded waits laid over the rounds.
 import type { Trace } from "../event/schema.ts";
-import { callerOfEachStack } from "./callers.ts";
-import { nameLocks } from "./lock-names.ts";
+import { topCallers } from "./callers.ts";
+import { nameLocksBy } from "./lock-names.ts";
 import { phaseSpan, type RoundResult } from "./pressure.ts";
-import type { LockName, PhaseLockShare, PressurePhaseName } from "./result.ts";
+import type { PhaseLockShare, PressurePhaseName } from "./result.ts";
 
 const PHASES: readonly PressurePhaseName[] = ["fill", "free", "control"];
 
@@ -34,10 +34,9 @@ export interface RecordedRounds {
  */
 export function lockShares(timed: RecordedRounds, witness: RecordedRounds): PhaseLockShare[] {
   const timeNs = timeByPhase(timed);
-  const callers = new Map(
-    groupWaits(witness).map((group) => [groupKey(group), topCaller(witness.trace, group)]),
-  );
-  const nameOf = lockNamer(timed.trace, witness.trace);
+  const callerOf = topCallers(witness.trace);
+  const callers = new Map(groupWaits(witness).map((group) => [groupKey(group), callerOf(group)]));
+  const names = nameLocksBy(witness.trace, timed.trace);
   return groupWaits(timed)
     .sort(
       (a, b) =>
@@ -48,7 +47,7 @@ export function lockShares(timed: RecordedRounds, witness: RecordedRounds): Phas
     .map((group) => ({
       phase: group.stay.phase,
       processes: group.stay.processes,
-      lock: nameOf(group.address),
+      lock: names[group.lock]!,
       ...callers.get(groupKey(group)),
       waits: group.waits,
       waitNsTotal: group.waitNs,
@@ -59,6 +58,8 @@ export function lockShares(timed: RecordedRounds, witness: RecordedRounds): Phas
 /** Waits for one lock in one phase at one number of processes. */
 interface Group {
   readonly stay: Stay;
+  /** Index into the trace's locks. */
+  readonly lock: number;
   readonly address: bigint;
   waits: number;
   waitNs: number;
@@ -75,9 +76,17 @@ function groupWaits({ trace, rounds }: RecordedRounds): Group[] {
     const t = lockWait.t[i]!;
     const stay = stayAt(stays.get(pid), t);
     if (stay === undefined) continue;
-    const address = trace.locks.addresses[lockWait.lock[i]!]!;
+    const lock = lockWait.lock[i]!;
+    const address = trace.locks.addresses[lock]!;
     const key = groupKey({ stay, address });
-    const group = groups.get(key) ?? { stay, address, waits: 0, waitNs: 0, stacks: new Map() };
+    const group = groups.get(key) ?? {
+      stay,
+      lock,
+      address,
+      waits: 0,
+      waitNs: 0,
+      stacks: new Map<number, number>(),
+    };
     groups.set(key, group);
     group.waits += 1;
     group.waitNs += Math.min(lockWait.waitNs[i]!, stay.toNs - t);
@@ -89,31 +98,6 @@ function groupWaits({ trace, rounds }: RecordedRounds): Group[] {
 
 function groupKey({ stay, address }: Pick<Group, "stay" | "address">): string {
   return `${phaseKey(stay)} ${address}`;
-}
-
-function topCaller(
-  trace: Trace,
-  { stacks, waits }: Group,
-): { caller?: string; callerShare?: number } {
-  const callerOf = callerOfEachStack(trace);
-  const counts = new Map<number, number>();
-  for (const [stack, count] of stacks) {
-    const caller = stack === -1 ? -1 : callerOf[stack]!;
-    if (caller !== -1) counts.set(caller, (counts.get(caller) ?? 0) + count);
-  }
-  const top = [...counts].sort((a, b) => b[1] - a[1])[0];
-  return top === undefined ? {} : { caller: trace.strings[top[0]]!, callerShare: top[1] / waits };
-}
-
-/** Names by address: first the witness, who saw the callers, then the symbols of the other. */
-function lockNamer(timed: Trace, witness: Trace): (address: bigint) => LockName {
-  const names = new Map<bigint, LockName>();
-  for (const trace of [timed, witness]) {
-    nameLocks(trace).forEach((name, lock) => {
-      names.set(trace.locks.addresses[lock]!, name);
-    });
-  }
-  return (address) => names.get(address)!;
 }
 
 function staysByProcess(trace: Trace, rounds: readonly RoundResult[]): Map<number, Stay[]> {

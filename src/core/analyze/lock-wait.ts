@@ -1,13 +1,18 @@
 import { BootstormError, EXIT } from "../error.ts";
 import { LOCK_FLAG, type Trace } from "../event/schema.ts";
 import { quantileSorted } from "../stats/distribution.ts";
-import { callerOfEachStack } from "./callers.ts";
-import { nameLocks } from "./lock-names.ts";
+import { callerOfEachStack, topCallers } from "./callers.ts";
+import { addressText, nameLocks, nameLocksBy } from "./lock-names.ts";
 import type { ContentionResult, LockName, LockWaitRow, TraceSummary } from "./result.ts";
 
 export interface LockWaitOptions {
   /** What a row stands for, beside its lock. */
   readonly by: "caller" | "process";
+  /**
+   * Another recording of the same load, with call stacks, for one without: each lock then has one
+   * row, with the caller that waited for it most often there.
+   */
+  readonly witness?: Trace;
   /** Only waits that begin in [fromNs, toNs), on the trace's clock; all when missing. */
   readonly window?: { readonly fromNs: number; readonly toNs: number };
 }
@@ -25,7 +30,8 @@ export function lockWaits(trace: Trace, options: LockWaitOptions): ContentionRes
     });
   }
   const { fromNs, toNs } = options.window ?? { fromNs: 0, toNs: trace.meta.spanNs };
-  const names = nameLocks(trace);
+  const { witness } = options;
+  const names = witness === undefined ? nameLocks(trace) : nameLocksBy(witness, trace);
   const groups = groupWaits(trace, names, options);
   const cpuTimeNs = (toNs - fromNs) * trace.meta.cpuCount;
   const rows = groups
@@ -54,26 +60,25 @@ interface Group {
 function groupWaits(
   trace: Trace,
   names: readonly LockName[],
-  { by, window }: LockWaitOptions,
+  { by, window, witness }: LockWaitOptions,
 ): Group[] {
   const { lockWait } = trace.tables;
-  const callers = callerOfEachStack(trace);
+  const callerOf = by === "caller" ? callerLookup(trace, names, witness) : () => undefined;
   const classes = lockClasses(names);
   const groups = new Map<string, Group>();
   for (let i = 0; i < lockWait.length; i += 1) {
     const t = lockWait.t[i]!;
     if (window !== undefined && (t < window.fromNs || t >= window.toNs)) continue;
     const lock = lockWait.lock[i]!;
-    const stack = lockWait.stack[i]!;
-    const caller = stack === -1 ? -1 : callers[stack]!;
-    const process = lockWait.process[i]!;
+    const caller = callerOf(i);
+    const process = by === "process" ? lockWait.process[i]! : -1;
     const kind = kindOf(lockWait.flags[i]!);
-    const key = `${classes[lock]} ${by === "caller" ? caller : process} ${kind}`;
+    const key = `${classes[lock]} ${caller} ${process} ${kind}`;
     let group = groups.get(key);
     if (group === undefined) {
       group = {
-        caller: by === "caller" && caller !== -1 ? trace.strings[caller] : undefined,
-        process: by === "process" ? processText(trace, process) : undefined,
+        caller,
+        process: processText(trace, process),
         kind,
         waitNs: [],
         observerNs: 0,
@@ -87,6 +92,38 @@ function groupWaits(
     group.perLock.set(lock, (group.perLock.get(lock) ?? 0) + waitNs);
   }
   return [...groups.values()];
+}
+
+/** @returns a function from a wait to its caller */
+function callerLookup(
+  trace: Trace,
+  names: readonly LockName[],
+  witness: Trace | undefined,
+): (wait: number) => string | undefined {
+  const { lock, stack } = trace.tables.lockWait;
+  if (witness !== undefined) {
+    const known = topCallerOfEachLock(witness);
+    return (wait) => known.get(names[lock[wait]!]!.address);
+  }
+  const callers = callerOfEachStack(trace);
+  return (wait) => (stack[wait] === -1 ? undefined : trace.strings[callers[stack[wait]!]!]);
+}
+
+/** By address. */
+function topCallerOfEachLock(witness: Trace): Map<string, string | undefined> {
+  const { lock, stack, length } = witness.tables.lockWait;
+  const stacksOf = Array.from(witness.locks.addresses, () => new Map<number, number>());
+  for (let i = 0; i < length; i += 1) {
+    const stacks = stacksOf[lock[i]!]!;
+    stacks.set(stack[i]!, (stacks.get(stack[i]!) ?? 0) + 1);
+  }
+  const callerOf = topCallers(witness);
+  return new Map(
+    stacksOf.map((stacks, index) => [
+      addressText(witness.locks.addresses[index]!),
+      callerOf({ stacks, waits: 1 }).caller,
+    ]),
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Trace } from "../event/schema.ts";
-import { nameLocks } from "./lock-names.ts";
+import { nameLocksBy } from "./lock-names.ts";
 import type { WaitLane, WaitTimeline } from "./result.ts";
 
 /** A piece of a trace to draw. */
@@ -8,12 +8,14 @@ export interface TimelineWindow {
   readonly toNs: number;
   /** Waits drawn at most; the longest are kept. */
   readonly waitsMax: number;
+  /** Another recording of the same load, which knows the locks' names. */
+  readonly witness?: Trace;
 }
 
 /** Who waited where and when, one lane a CPU, in a window of the trace's clock. */
 export function waitTimeline(
   trace: Trace,
-  { fromNs, toNs, waitsMax }: TimelineWindow,
+  { fromNs, toNs, waitsMax, witness = trace }: TimelineWindow,
 ): WaitTimeline {
   const { lockWait } = trace.tables;
   const inside: number[] = [];
@@ -24,7 +26,7 @@ export function waitTimeline(
   const longest = [...inside].sort((a, b) => lockWait.waitNs[b]! - lockWait.waitNs[a]!);
   const drawn = new Set(longest.slice(0, waitsMax));
 
-  const names = nameLocks(trace);
+  const names = nameLocksBy(witness, trace);
   const totals = new Map<number, number>();
   for (const i of drawn) {
     totals.set(lockWait.lock[i]!, (totals.get(lockWait.lock[i]!) ?? 0) + lockWait.waitNs[i]!);

@@ -1,5 +1,7 @@
 import type { InvestigateResult } from "../analyze/investigate.ts";
-import type { PressureResult } from "../analyze/result.ts";
+import type { ContentionResult, PressureResult } from "../analyze/result.ts";
+import { assertNever } from "../assert.ts";
+import type { SpinlockVisibility } from "../facts/spinlock-visibility.ts";
 import { formatCount, formatNs } from "../units.ts";
 import { code, type Prose, prose } from "./prose.ts";
 import { ratioWithInterval } from "./sentence.ts";
@@ -11,20 +13,48 @@ export function caveatsOf(result: InvestigateResult): readonly Prose[] {
       ? prose`${what}: ${why}`
       : prose`${what}: ${why}. To allow it: ${code(remedy)}`,
   );
-  const { pressure } = result;
-  if (pressure === undefined) return missing;
+  const { pressure, spinlockVisibility } = result;
+  if (pressure?.contention === undefined) return missing;
   return [
     ...missing,
-    ...lossCaveats(pressure),
-    ...nameCaveats(pressure),
-    ...observerCaveats(pressure),
+    ...visibilityCaveats(spinlockVisibility ?? "unknown"),
+    ...contentionCaveats(pressure.contention),
     ...priceCaveats(pressure),
   ];
 }
 
-function lossCaveats({ contention }: PressureResult): readonly Prose[] {
-  if (contention === undefined) return [];
-  const { lost, events, rejects } = contention.trace;
+/** What to doubt in any table of lock waits. */
+export function contentionCaveats(contention: ContentionResult): readonly Prose[] {
+  return [...lossCaveats(contention), ...nameCaveats(contention), ...observerCaveats(contention)];
+}
+
+/**
+ * What the tracepoints cannot see of spinning waiters on this host; nothing where they see all.
+ * Source: kernel/locking/qspinlock.c, v6.12: the first waiter spins on the pending bit, untraced.
+ */
+export function visibilityCaveats(visibility: SpinlockVisibility): readonly Prose[] {
+  switch (visibility) {
+    case "all":
+      return [];
+    case "misses-first-waiter":
+      return [
+        prose`On this host the first waiter for a spinlock spins unseen; only those behind it are traced. Waits are lower bounds, and two CPUs alone show none.`,
+      ];
+    case "none":
+      return [
+        prose`In this guest waiters for spinlocks spin unseen, because it has no paravirtual spinlocks: only waits for mutexes and semaphores are traced.`,
+      ];
+    case "unknown":
+      return [
+        prose`Whether the tracepoints see every waiter for a spinlock could not be found out: take waits as lower bounds.`,
+      ];
+    default:
+      return assertNever(visibility);
+  }
+}
+
+function lossCaveats({ trace }: ContentionResult): readonly Prose[] {
+  const { lost, events, rejects } = trace;
   const rejected = rejects.reduce((sum, reject) => sum + reject.count, 0);
   return [
     ...(lost > 0
@@ -40,10 +70,9 @@ function lossCaveats({ contention }: PressureResult): readonly Prose[] {
   ];
 }
 
-function nameCaveats({ contention, lockShares = [] }: PressureResult): readonly Prose[] {
-  const locks = [...(contention?.rows ?? []), ...lockShares].map((row) => row.lock);
+function nameCaveats({ rows }: ContentionResult): readonly Prose[] {
   const guessed = new Set(
-    locks.filter((lock) => lock.evidence === "caller").map((lock) => lock.name),
+    rows.filter(({ lock }) => lock.evidence === "caller").map(({ lock }) => lock.name),
   );
   if (guessed.size === 0) return [];
   const names = [...guessed].flatMap((name, index) =>
@@ -57,22 +86,22 @@ function nameCaveats({ contention, lockShares = [] }: PressureResult): readonly 
 /** Less than this part of the wait is not worth a reader's time. */
 const OBSERVER_FROM = 0.01;
 
-function observerCaveats({ contention }: PressureResult): readonly Prose[] {
-  if (contention === undefined) return [];
-  const observerNs = contention.rows.reduce((sum, row) => sum + row.observerNsTotal, 0);
-  const { waitNsTotal } = contention.totals;
+function observerCaveats({ rows, totals }: ContentionResult): readonly Prose[] {
+  const observerNs = rows.reduce((sum, row) => sum + row.observerNsTotal, 0);
+  const { waitNsTotal } = totals;
   if (observerNs === 0 || observerNs < waitNsTotal * OBSERVER_FROM) return [];
   return [
-    prose`Up to ${formatNs(observerNs)} of the ${formatNs(waitNsTotal)} waited may be the recorder's own doing: it walks call stacks while locks are held.`,
+    prose`Up to ${formatNs(observerNs)} of the ${formatNs(waitNsTotal)} waited in the table of all waits may be the recorder's own doing: it walks the call stack of each waiter.`,
   ];
 }
 
 function priceCaveats({ recordedThroughput = [] }: PressureResult): readonly Prose[] {
-  if (recordedThroughput.length === 0) return [];
-  const parts = recordedThroughput.map(
-    ({ phase, processes, ratio }) =>
-      `${phase} ${ratioWithInterval(ratio)} with ${processes} processes`,
-  );
+  const parts = recordedThroughput
+    .filter(({ ratio }) => ratio.high < 1)
+    .map(
+      ({ phase, processes, ratio }) => `${ratioWithInterval(ratio)} for ${phase} at ${processes}`,
+    );
+  if (parts.length === 0) return [];
   return [
     prose`Recording has a price: recorded rounds got, of the throughput of unrecorded ones, ${parts.join(", ")}. The curve is drawn from unrecorded rounds.`,
   ];

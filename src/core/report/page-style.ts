@@ -51,6 +51,11 @@ tbody .bar { background: linear-gradient(var(--rule), var(--rule)) left 50% / ca
 dl.facts { margin: 1rem 0; }
 dl.facts div { display: grid; grid-template-columns: 10rem 1fr; gap: 0 1rem; padding: 0.2rem 0; }
 dt, dd { margin: 0; overflow-wrap: anywhere; }
+dd p { margin: 0.1rem 0 0; font-size: 0.875rem; }
+.state { font-weight: 600; }
+.state.ok { color: var(--green); }
+.state.limited { color: var(--amber); }
+.state.missing { color: var(--vermillion); }
 details { margin: 1.5rem 0; }
 summary { cursor: pointer; width: fit-content; }
 pre { margin: 0; padding: 1rem 1.25rem; background: var(--shade); overflow-x: auto; }

@@ -5,8 +5,10 @@ import type {
   InvestigateResult,
   KernelFacts,
   LargestWait,
+  PhaseFinding,
   PhaseOutcome,
 } from "../analyze/investigate.ts";
+import { showsDirectMapLock } from "../analyze/investigate.ts";
 import type { LockName, PressurePhaseName, Ratio } from "../analyze/result.ts";
 import { assertNever } from "../assert.ts";
 import { formatShare, threeDigits } from "../units.ts";
@@ -18,7 +20,8 @@ type DoesNotScale = Extract<Finding, { kind: "does-not-scale" }>;
 
 /** The answer in one sentence, for the first line of every report. */
 export function answerSentence(result: InvestigateResult): Prose {
-  return prose`On this kernel (${kernelInShort(result.kernel)}) ${claim(result.answer.lead)}`;
+  const { lead, beside } = result.answer;
+  return prose`On this kernel (${kernelInShort(result.kernel)}) ${claim(lead)}${otherPhase(beside)}.`;
 }
 
 /** `6.18.44, 2 CPUs` */
@@ -35,9 +38,9 @@ export function findingSentence(finding: Finding): Prose {
     case "does-not-scale":
       return prose`${measured(finding)} But ${notTheLock(finding)}.`;
     case "scales":
-      return prose`${measured(finding)} It scales.`;
+      return prose`${measured(finding)} It scales${waitBeside(finding)}.`;
     case "undecided":
-      return prose`${measured(finding)} The intervals are too wide to say whether it scales; more rounds narrow them.`;
+      return prose`${measured(finding)} The largest lock wait: ${waitOf(finding)}. The intervals are too wide to say whether it scales; more rounds narrow them.`;
     case "control-does-not-scale":
       return prose`control: with ${finding.processes} processes plain memory too got only ${ratioWithInterval(finding.ratio)} the pages per second of one. This machine is busy, or gets less CPU time than it shows: nothing here can be blamed on the direct map.`;
     case "not-recorded":
@@ -63,24 +66,35 @@ function claim(lead: Finding): Prose {
     case "serialised":
     case "held-back": {
       const verb = lead.kind === "serialised" ? "serialised by" : "held back by";
-      return prose`direct-map changes are ${verb} ${lockCode(lead.lock)}: ${got(lead)}, and ${formatShare(lead.shareOfTime)} of their time was spent waiting for it${calledFrom(lead)}.`;
+      return prose`direct-map changes are ${verb} ${lockCode(lead.lock)}: ${got(lead)}, and ${formatShare(lead.shareOfTime)} of their time was spent waiting for it${calledFrom(lead)}`;
     }
     case "does-not-scale":
-      return prose`direct-map changes do not scale: ${got(lead)}, but ${notTheLock(lead)}.`;
+      return prose`direct-map changes do not scale: ${got(lead)}, but ${notTheLock(lead)}`;
     case "scales":
-      return prose`direct-map changes scale: ${got(lead)}.`;
+      if (!showsDirectMapLock(lead.largestWait)) {
+        return prose`direct-map changes scale: ${got(lead)}`;
+      }
+      return prose`direct-map changes are serialised by ${lockCode(lead.largestWait.lock)}, which ${cpus(lead.processes)} do not yet saturate: ${got(lead)}, and ${formatShare(lead.largestWait.shareOfTime)} of their time was spent waiting for it${calledFrom(lead.largestWait)}`;
     case "undecided":
-      return prose`this run cannot tell whether direct-map changes scale: ${lead.processes} processes ${DOING[lead.phase]} got ${ratioWithInterval(lead.ratio)} the pages per second of one.`;
+      return prose`this run cannot tell whether direct-map changes scale: ${lead.processes} processes ${DOING[lead.phase]} got ${ratioWithInterval(lead.ratio)} the pages per second of one`;
     case "control-does-not-scale":
-      return prose`this run cannot judge direct-map changes: even plain memory, which needs none, got only ${ratioText(lead.ratio.value)} the pages per second of one with ${lead.processes} processes.`;
+      return prose`this run cannot judge direct-map changes: even plain memory, which needs none, got only ${ratioText(lead.ratio.value)} the pages per second of one with ${lead.processes} processes`;
     case "not-recorded":
     case "no-pressure":
-      return prose`direct-map changes were not measured: ${withoutStop(lead.why)}.`;
+      return prose`direct-map changes were not measured: ${withoutStop(lead.why)}`;
     case "no-comparison":
-      return prose`only one process ran, so whether direct-map changes scale is open.`;
+      return prose`only one process ran, so whether direct-map changes scale is open`;
     default:
       return assertNever(lead);
   }
+}
+
+function otherPhase(beside: PhaseFinding | undefined): Prose {
+  if (beside === undefined) return [];
+  // Source: mm/secretmem.c, secretmem_fault(): flush_tlb_kernel_range() for each page.
+  const flush =
+    beside.phase === "fill" ? ", which also flushes every CPU's TLB for each page," : "";
+  return prose`; ${DOING[beside.phase]}${flush} they got ${ratioText(beside.ratio.value)}`;
 }
 
 const DOING: Readonly<Record<PressurePhaseName, string>> = {
@@ -110,6 +124,17 @@ function calledFrom({ caller, callerShare = 1 }: LargestWait): Prose {
   return prose`, most often called from ${code(caller)}`;
 }
 
+/** Continues "It scales". */
+function waitBeside({ largestWait }: { largestWait?: LargestWait }): Prose {
+  if (largestWait === undefined) return [];
+  return prose`; waiting for ${lockCode(largestWait.lock)} took ${formatShare(largestWait.shareOfTime)} of their time${calledFrom(largestWait)}`;
+}
+
+function waitOf({ largestWait }: { largestWait?: LargestWait }): Prose {
+  if (largestWait === undefined) return prose`none was seen`;
+  return prose`${formatShare(largestWait.shareOfTime)} of their time for ${lockCode(largestWait.lock)}${calledFrom(largestWait)}`;
+}
+
 /** Continues a sentence after "but". */
 function notTheLock({ phase, recorded, largestWait }: DoesNotScale): Prose {
   if (!recorded) return prose`lock waits were not recorded, so the cause is open`;
@@ -123,7 +148,8 @@ function notTheLock({ phase, recorded, largestWait }: DoesNotScale): Prose {
     : prose`${lock}; what else limits it, this run cannot tell`;
 }
 
-function lockCode(lock: LockName): Prose {
+/** A lock in running text. */
+export function lockCode(lock: LockName): Prose {
   return lock.evidence === "none" ? prose`the lock at ${code(lock.address)}` : [code(lock.name)];
 }
 

@@ -1,4 +1,4 @@
-import { open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BootstormError, EXIT } from "../../core/error.ts";
 
@@ -27,6 +27,20 @@ export async function writeFileAtomic(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
+    throw cannotWrite(path, error as NodeJS.ErrnoException);
+  }
+}
+
+/**
+ * Makes a folder that only its owner may look into, and the folders above it.
+ * @returns its path
+ * @throws BootstormError CANNOT_WRITE
+ */
+export async function createRunFolder(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return path;
+  } catch (error) {
     throw cannotWrite(path, error as NodeJS.ErrnoException);
   }
 }

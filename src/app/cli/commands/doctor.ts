@@ -12,7 +12,7 @@ import {
   hostSummary,
   spinlockVisibility,
 } from "../../../core/facts/host-facts.ts";
-import { factsText, type PaintFact } from "../../../core/report/facts-text.ts";
+import { factsText, type PaintFact } from "../../../core/report/host-facts.ts";
 import { wrap } from "../../../core/report/plain-text.ts";
 import { probeHost } from "../../../host/probe/host.ts";
 import { type Answer, runCommand, withCommonFlags } from "../run.ts";

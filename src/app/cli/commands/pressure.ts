@@ -1,8 +1,12 @@
 import type { Command } from "commander";
-import { pressureReport } from "../../../core/report/pressure-report.ts";
+import { caveatsOf } from "../../../core/report/caveats.ts";
+import { investigateReport } from "../../../core/report/investigate-report.ts";
+import { proseText } from "../../../core/report/prose.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
-import { addLoadFlags, loadOptions, type LoadFlags } from "../load-flags.ts";
+import { conclude, loadCommand } from "../conclude.ts";
 import { runLoad } from "../load.ts";
+import { addLoadFlags, type LoadFlags, loadOptions } from "../load-flags.ts";
+import { maker } from "../maker.ts";
 import { runCommand, withCommonFlags } from "../run.ts";
 import { textSize } from "../terminal.ts";
 
@@ -19,16 +23,16 @@ Examples:
   bootstorm pressure --processes 1,16 --yes   two points, without asking
   bootstorm pressure --no-record --json       the curve alone, as JSON`,
     )
-    .action(() =>
+    .action((flags: LoadFlags) =>
       runCommand(command, async (session) => {
-        const options = loadOptions(command.opts<LoadFlags>());
-        const run = await runLoad(session, options);
-        const report = pressureReport(run.pressure, run.notRecorded);
+        const options = loadOptions(flags);
+        const load = await runLoad(session, options);
+        const result = conclude({ load, host: [], reproduce: [loadCommand("pressure", options)] });
         return {
           input: options,
-          result: { ...run.pressure, rejects: run.rejects },
-          caveats: report.caveats,
-          text: terminalReport(report, textSize()),
+          result: { ...load.pressure, findings: result.findings, rejects: load.rejects },
+          caveats: caveatsOf(result).map(proseText),
+          text: terminalReport(investigateReport(result, maker()), textSize()),
         };
       }),
     );

@@ -1,4 +1,5 @@
 import type { HostFact } from "../facts/host-fact.ts";
+import { element, group, type Markup } from "./markup.ts";
 import { padEnd, visible, wrap } from "./plain-text.ts";
 
 /** Puts colour on a piece of text; `aside` is what a reader may skip. */
@@ -23,6 +24,28 @@ export function factsText(
 ): string {
   const titleColumns = Math.max(0, ...facts.map(({ title }) => title.length)) + 2;
   return facts.map((fact) => factText(fact, titleColumns, paint)).join("");
+}
+
+/** The same for a page. */
+export function factsMarkup(facts: readonly HostFact[]): Markup {
+  return element("dl", { class: "facts" }, group("", ...facts.map(factMarkup), ""));
+}
+
+function factMarkup({ state, title, found, evidence, remedy }: HostFact): Markup {
+  const todo = remedy === undefined ? [] : [element("p", {}, "do: ", element("code", {}, remedy))];
+  return element(
+    "div",
+    {},
+    element("dt", {}, title),
+    element(
+      "dd",
+      {},
+      element("span", { class: `state ${state}` }, state),
+      ` ${found}`,
+      element("p", { class: "muted" }, evidence),
+      ...todo,
+    ),
+  );
 }
 
 function factText(fact: HostFact, titleColumns: number, paint: PaintFact): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { HostFact } from "../facts/host-fact.ts";
-import { factsText } from "./facts-text.ts";
+import { factsText } from "./host-facts.ts";
 
 const KVM: HostFact = {
   id: "kvm",
