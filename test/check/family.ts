@@ -44,9 +44,9 @@ export function nameOf(member: Member): string {
 
 const plain = { finalFlush: 1, collapse: 0, initMm: 0 } as const;
 
-/** Every lock on and off, the flush in each place, writers locked or not: 288 without collapse. */
-export function splitFamily(): Member[] {
-  return (["ro", "set_direct_map"] as const).flatMap((operations) =>
+/** Every lock on and off, the flush in each place, writers locked or not: 144 for each operation. */
+export function splitFamily(operations: readonly Member["operations"][]): Member[] {
+  return operations.flatMap((operations) =>
     ([0, 1] as const).flatMap((cpa) =>
       ([0, 1, 2] as const).flatMap((splitLock) =>
         ([0, 1, 2] as const).flatMap((storeLock) =>

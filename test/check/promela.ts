@@ -25,8 +25,8 @@ export interface Member {
   readonly collapse: 0 | 1 | 2;
   /** init_mm lock, write for collapse; read for changes: no, without or with the final flush. */
   readonly initMm: 0 | 1 | 2;
-  /** set_memory_ro; set_direct_map invalid and default; set_memory_rox (with collapse). */
-  readonly operations: "ro" | "set_direct_map" | "collapse";
+  /** set_memory_ro; set_direct_map invalid, or invalid and default; set_memory_rox (with collapse). */
+  readonly operations: "ro" | "invalid" | "set_direct_map" | "collapse";
 }
 
 /** The environment that makes the compiled verifier check this member. */
@@ -40,7 +40,7 @@ export function environmentOf(member: Member): Record<string, string> {
     FINALFLUSH: String(member.finalFlush),
     COLLAPSE: String(member.collapse),
     INITMM: String(member.initMm),
-    DIRECTMAP: member.operations === "set_direct_map" ? "1" : "0",
+    DIRECTMAP: { ro: "0", collapse: "0", invalid: "1", set_direct_map: "2" }[member.operations],
   };
 }
 
@@ -123,7 +123,7 @@ proctype cpu(byte me) {
   bool changed, flushes = true;
 
   if
-  :: DIRECTMAP -> todo = 2; flushes = false; clr = P | W
+  :: DIRECTMAP -> todo = DIRECTMAP; flushes = false; clr = P | W
   :: else -> clr = W
   fi;
 
@@ -223,7 +223,11 @@ changed_or_not:
         :: i == N -> break
         od;
         if
-        :: table != NONE -> d_step { pmd = first; status[table] = UNLINKED; assert(NOT_LOST) }
+        :: table != NONE ->
+           d_step {
+             assert(pmd == TABLE + table && status[table] == LIVE);
+             pmd = first; status[table] = UNLINKED; assert(NOT_LOST)
+           }
         :: else
         fi
      :: else

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -11,6 +11,8 @@ const run = promisify(execFile);
 export interface Spin {
   /** Runs it for one design: true when it found an error, with its first words. */
   check(member: Member): Promise<SpinAnswer>;
+  /** Deletes what was compiled. */
+  remove(): Promise<void>;
 }
 
 export interface SpinAnswer {
@@ -34,6 +36,7 @@ export async function compileSpin(cpus: number): Promise<Spin> {
       const { stdout } = await run(join(cwd, "pan"), ["-w20", "-m100000"], { cwd, env });
       return answerOf(stdout);
     },
+    remove: () => rm(cwd, { recursive: true }),
   };
 }
 

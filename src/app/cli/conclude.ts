@@ -49,9 +49,11 @@ function timelineOf({ timed, witness, visibility }: LoadRecording) {
 /** The command line that runs the same load again. */
 export function loadCommand(command: string, options: LoadOptions): string {
   const { processCounts, rounds, warmups, pagesPerProcess, memoryShare, seed, record } = options;
+  // As a person wrote it: 0.29 × 100 is not 29 in binary.
+  const percent = Number((memoryShare * 100).toPrecision(12));
   return [
     `bootstorm ${command} --processes ${processCounts.join(",")} --rounds ${rounds}`,
-    `--warmups ${warmups} --pages ${pagesPerProcess} --memory-share ${memoryShare * 100}`,
+    `--warmups ${warmups} --pages ${pagesPerProcess} --memory-share ${percent}`,
     `--seed ${seed}${record ? "" : " --no-record"} --yes`,
   ].join(" ");
 }

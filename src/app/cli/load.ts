@@ -63,7 +63,7 @@ const RECORDED_ROUNDS_MAX = 15;
  * @throws BootstormError what `measurePressure` throws; NOT_AGREED when the person says no
  */
 export async function runLoad(session: Session, options: LoadOptions): Promise<LoadRun> {
-  await agreeToSplits(options);
+  await agreeToSplits(session, options);
   const notRecorded = options.record ? whyNoRecording() : NOT_ASKED;
   // First without call stacks, for the times; then with them, for the names.
   const traces: Trace[] = [];
@@ -132,16 +132,15 @@ function whyNoRecording(): Missing | undefined {
 const NOT_ASKED: Missing = { what: "lock waits", why: "--no-record was given" };
 
 /** Split entries stay split until reboot, so a person decides. */
-async function agreeToSplits({ yes }: LoadOptions): Promise<void> {
+async function agreeToSplits({ progress, signal }: Session, { yes }: LoadOptions): Promise<void> {
   const counters = readDirectMapCounters();
   if (!directMapIsLarge(counters)) return;
   const large = formatBytes((counters.map2mBytes ?? 0) + (counters.map1gBytes ?? 0));
   const notice = `This host maps ${large} of its memory with large pages. The load may split some of them into 4 KiB pages, which stay split until reboot and cost a little speed.`;
-  const answer = yes ? "yes" : await askYesNo(`${notice}\nGo on?`);
-  if (answer === "yes") {
-    if (yes) process.stderr.write(`bootstorm: ${notice}\n`);
-    return;
-  }
+  progress.clear();
+  if (yes) return progress.note(notice);
+  const answer = await askYesNo(`${notice}\nGo on?`, signal);
+  if (answer === "yes") return;
   throw new BootstormError("NOT_AGREED", "the load was not run", {
     why:
       answer === "no"

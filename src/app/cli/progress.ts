@@ -30,9 +30,9 @@ export function createProgress(options: { quiet: boolean }): Progress {
     const nowMs = performance.now();
     if (options.quiet || nowMs - shownAtMs < (live ? REDRAW_MS : LINE_EVERY_MS)) return;
     shownAtMs = nowMs;
-    const share = done === undefined ? "" : `${Math.round(done * 100)} %`.padStart(5);
+    const share = done === undefined ? "" : `${Math.round(done * 100)} %`.padStart(6);
     if (!live) {
-      stream.write(`bootstorm: ${what} ${share}\n`);
+      stream.write(`bootstorm: ${what}${share}\n`);
       return;
     }
     const filled = Math.round((done ?? 0) * BAR_CELLS);

@@ -56,24 +56,19 @@ export function waitTimeline(
 }
 
 /**
- * Where most is to be seen: the window of a given length that holds the most wait, starting at the
- * beginning of a wait.
+ * Where most is to be seen: the window of a given length in which the most waits begin, starting
+ * with one of them. Not the one with the most wait: a single long sleep would fill it.
  */
 export function busiestWindow(trace: Trace, lengthNs: number): { fromNs: number; toNs: number } {
-  const { t, waitNs, length } = trace.tables.lockWait;
+  const { t, length } = trace.tables.lockWait;
   let best = 0;
-  let bestNs = -1;
-  let sum = 0;
+  let most = 0;
   for (let first = 0, next = 0; first < length; first += 1) {
-    while (next < length && t[next]! < t[first]! + lengthNs) {
-      sum += waitNs[next]!;
-      next += 1;
-    }
-    if (sum > bestNs) {
-      bestNs = sum;
+    while (next < length && t[next]! < t[first]! + lengthNs) next += 1;
+    if (next - first > most) {
+      most = next - first;
       best = first;
     }
-    sum -= waitNs[first]!;
   }
   const fromNs = length === 0 ? 0 : t[best]!;
   return { fromNs, toNs: fromNs + lengthNs };

@@ -49,21 +49,24 @@ export class Automaton {
   readonly #programs: readonly (readonly Request[])[];
   readonly #idByKey = new Map<string, number>();
   readonly #mergeOnLive: boolean;
+  readonly #omit: readonly string[];
 
   /**
-   * @param mergeOnLive  false: a node is its whole history (a tree). Slower, and independent of
-   *   what the paths declare as live: the verdict must be the same.
+   * @param options.mergeOnLive  false: a node is its whole history (a tree). Slower, and independent
+   *   of what the paths declare as live: the verdict must be the same.
+   * @param options.omit  labels of steps that are not done
    */
   constructor(
     machine: Machine,
     kernel: Kernel,
     programs: readonly (readonly Request[])[],
-    mergeOnLive = true,
+    options: { readonly mergeOnLive: boolean; readonly omit: readonly string[] },
   ) {
     this.#machine = machine;
     this.#kernel = kernel;
     this.#programs = programs;
-    this.#mergeOnLive = mergeOnLive;
+    this.#mergeOnLive = options.mergeOnLive;
+    this.#omit = options.omit;
   }
 
   start(programIndex: number): number {
@@ -128,6 +131,10 @@ export class Automaton {
         return { operation: undefined, before, ...book.summary() };
       }
       const operation = step.value;
+      if (this.#omit.length > 0 && this.#omit.includes(labelOf(operation))) {
+        step = path.next(0);
+        continue;
+      }
       if (this.#machine.compile(operation).kind === KIND.local) {
         before.push(operation);
         book.after(operation);
@@ -199,7 +206,9 @@ class Book {
         break;
       case "allocPage":
         if (operation.maySleep && this.#spinning()) this.#broken |= LOCK_RULE.bit;
-        this.#page += 1;
+        // A second one while the first is unused: it leaks.
+        if (this.#page > 0) this.#broken |= PAGE_RULE.bit;
+        this.#page = 1;
         break;
       case "freePage":
       case "installTable":

@@ -1,10 +1,11 @@
 import type { Design } from "../kernel/design.ts";
+import { problemsOf } from "../kernel/design/read.ts";
 import { LAWS, type Law, lawsUnder } from "../kernel/law.ts";
 import { minimise, type Replay, replay, simplestSchedule } from "./counterexample.ts";
 import { type Coverage, coverageOf, emptyReason } from "./coverage.ts";
 import { type Exploration, type ExploreOptions, explore } from "./explore.ts";
 import { createInstance, type InstanceSetup } from "./instance.ts";
-import { type Question, setupOf } from "./question.ts";
+import { badQuestion, parseProgram, type Question, setupOf } from "./question.ts";
 
 /** How far a search may go. The core has no clock: `shouldStop` is asked every 4,096 states. */
 export interface Limits {
@@ -74,6 +75,7 @@ export interface SavedSchedule {
   readonly storeBuffer: number;
   /** Choice by choice: the CPU, or an IPI or store buffer by number (see Successors). */
   readonly choices: readonly number[];
+  readonly omit: readonly string[];
   readonly law: string;
 }
 
@@ -171,11 +173,15 @@ export function breaksSomeLaw(question: Question, limits: Limits = DEFAULT_LIMIT
   );
 }
 
-/** Runs a saved schedule again; `broken` of the result says which laws it breaks. */
-export function replaySaved(saved: SavedSchedule, programs: InstanceSetup["programs"]): Replay {
-  const { design, pages, regions, start, rmp, flush, storeBuffer } = saved;
-  const setup = { design, programs, pages, regions, start, rmp, flush, storeBuffer };
-  return replay(createInstance(setup), saved.choices);
+/**
+ * Runs a saved schedule again; `broken` of the result says which laws it breaks.
+ * @throws BootstormError when the file names requests or a design that cannot be
+ */
+export function replaySaved(saved: SavedSchedule): Replay {
+  const problems: string[] = [...problemsOf(saved.design)];
+  const programs = saved.programs.map((names) => parseProgram(names.join(" "), problems));
+  if (problems.length > 0) throw badQuestion(problems);
+  return replay(createInstance({ ...saved, programs }), saved.choices);
 }
 
 export function bitsOf(laws: readonly Law[]): number {
@@ -223,6 +229,7 @@ function counterexampleOf(
       flush,
       storeBuffer,
       choices,
+      omit: smallest.omit ?? [],
       law: law.id,
     },
   };

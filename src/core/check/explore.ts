@@ -12,7 +12,7 @@ export interface ExploreOptions {
   readonly symmetry: boolean;
   /** `Law.bit`s that end the search; the others are counted. */
   readonly laws: number;
-  /** Go on after a broken law: count all that can be reached. */
+  /** Go on after a broken law, leaving out what comes behind it: it means nothing. */
   readonly pastViolations: boolean;
   readonly statesMax: number;
   readonly memoryBytes: number;
@@ -132,7 +132,8 @@ class Search {
         this.#noted |= next.broken & ~laws;
         if (broken) {
           this.#brokenSeen |= broken;
-          return broken;
+          if (!this.#options.pastViolations) return broken;
+          continue;
         }
       }
       if (symmetry) this.#canonicalise(next.words);

@@ -1,5 +1,6 @@
 import { BootstormError, EXIT } from "../error.ts";
 import type { Design } from "../kernel/design.ts";
+import { problemsOf } from "../kernel/design/read.ts";
 import type { TlbRule } from "../kernel/law.ts";
 import { REQUESTS, type Request } from "../kernel/request.ts";
 import type { InstanceSetup } from "./instance.ts";
@@ -21,6 +22,8 @@ export interface Question {
   readonly memoryModel: "sc" | "tso";
   /** One step for all CPUs, or an IPI to each CPU, with a TLB for each. */
   readonly flush: "broadcast" | "ipi";
+  /** Labels of kernel steps to leave out, to see that they are missed. */
+  readonly omit?: readonly string[];
 }
 
 /** The questions of the verdict table, in the words of its columns. */
@@ -102,7 +105,7 @@ export function operationSetOf(operations: string): OperationSet {
  */
 export function setupOf(question: Question): InstanceSetup {
   const operations = operationSetOf(question.operations);
-  const problems: string[] = [];
+  const problems: string[] = problemsOf(question.design).map((p) => `design: ${p}`);
   const programs = operations.programs.map((text) => parseProgram(text, problems));
   const { cpus, regions } = question;
   const pages = question.pages ?? (operations.pages === "own" ? cpus : 1);
@@ -138,11 +141,12 @@ export function setupOf(question: Question): InstanceSetup {
     rmp: operations.rmp,
     flush: question.flush,
     storeBuffer: question.memoryModel === "tso" ? 2 : 0,
+    ...(question.omit === undefined ? {} : { omit: question.omit }),
   };
 }
 
 /** `ro rw` → its requests; unknown names are added to `problems`. */
-function parseProgram(text: string, problems: string[]): readonly Request[] {
+export function parseProgram(text: string, problems: string[]): readonly Request[] {
   return text
     .split(" ")
     .filter((name) => name !== "")
@@ -154,7 +158,7 @@ function parseProgram(text: string, problems: string[]): readonly Request[] {
     });
 }
 
-function badQuestion(problems: readonly string[]): BootstormError {
+export function badQuestion(problems: readonly string[]): BootstormError {
   return new BootstormError("CHECK_QUESTION", problems.join("\n  "), {
     why: "the question cannot be put to the model",
     remedies: [

@@ -10,6 +10,7 @@ import {
   LOST_UPDATE,
   NO_EFFECT,
   NOT_VALIDATED,
+  PAGE_RULE,
   STALE_AT_RETURN,
   STALE_UNCHANGED,
   STORE_UNREACHABLE,
@@ -572,6 +573,11 @@ export class Machine {
     const at = this.#pmdOffset[region]!;
     const table = (s[at]! & TABLE) !== 0;
     if (table && !collapse) this.broken |= TABLE_OVER_TABLE.bit;
+    // Not the table that was scanned: that one is queued twice, or the one found here leaks.
+    if (collapse && this.#pointer(s, cpu) !== PTR_CURRENT) {
+      this.broken |= PAGE_RULE.bit;
+      return;
+    }
     s[at] = attributes;
     for (let page = region; page < this.setup.pages; page += this.setup.regions) {
       const pte = this.#pteOffset[page]!;

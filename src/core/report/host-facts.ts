@@ -32,7 +32,7 @@ export function factsMarkup(facts: readonly HostFact[]): Markup {
 }
 
 function factMarkup({ state, title, found, evidence, remedy }: HostFact): Markup {
-  const todo = remedy === undefined ? [] : [element("p", {}, "do: ", element("code", {}, remedy))];
+  const todo = remedy === undefined ? [] : [element("p", {}, `do: ${remedy}`)];
   return element(
     "div",
     {},
