@@ -16,7 +16,7 @@ export default defineConfig({
       {
         test: {
           name: "host",
-          include: ["test/{host,cli,browser}/**/*.test.ts"],
+          include: ["test/{host,cli,browser,check}/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -2,9 +2,16 @@
 // where BOOTSTORM_REQUIRE_ALL=1 promises that nothing is missing, as in CI, it fails instead.
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
-import { probeSecretmem } from "../src/host/secretmem/probe.ts";
+import { directMapIsLarge } from "../src/core/analyze/pressure.ts";
+import { readSecretmem } from "../src/host/probe/secretmem.ts";
+import { readDirectMapCounters } from "../src/host/secretmem/counters.ts";
 
-export type Need = "root" | "memfd_secret" | `program ${string}` | `file ${string}`;
+export type Need =
+  | "root"
+  | "memfd_secret"
+  | "large direct map"
+  | `program ${string}`
+  | `file ${string}`;
 
 /**
  * @returns what is missing, for `ctx.skip`; undefined when everything is here
@@ -24,6 +31,7 @@ export function needs(...all: readonly Need[]): string | undefined {
 function isHere(need: Need): boolean {
   if (need === "root") return process.getuid?.() === 0;
   if (need === "memfd_secret") return secretmemWorks();
+  if (need === "large direct map") return directMapIsLarge(readDirectMapCounters());
   const [kind, name = ""] = need.split(" ");
   if (kind === "file") return may(name, constants.R_OK);
   return (process.env.PATH ?? "")
@@ -32,11 +40,8 @@ function isHere(need: Need): boolean {
 }
 
 function secretmemWorks(): boolean {
-  try {
-    return probeSecretmem().usable;
-  } catch {
-    return false; // koffi, an optional package, is not installed
-  }
+  const reading = readSecretmem();
+  return "usable" in reading && reading.usable;
 }
 
 function may(path: string, mode: number): boolean {

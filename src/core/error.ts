@@ -1,6 +1,7 @@
 /**
  * Process exit status by meaning, the same for every command.
  * `badNews`: the command did its work and the answer is one the caller asked to be warned of.
+ * `unknown`: it ended at a limit before it had the answer. `vacuous`: the question tests nothing.
  */
 export const EXIT = {
   done: 0,
@@ -8,6 +9,8 @@ export const EXIT = {
   usage: 2,
   host: 3,
   input: 4,
+  unknown: 5,
+  vacuous: 6,
   interrupted: 130,
 } as const;
 

@@ -1,11 +1,10 @@
 import { expect, it } from "vitest";
-import { bitsOf } from "../../src/core/check/check.ts";
 import { explore } from "../../src/core/check/explore.ts";
 import { createInstance, type InstanceSetup } from "../../src/core/check/instance.ts";
-import { OPERATION_SETS, setupOf } from "../../src/core/check/question.ts";
+import { OPERATION_SETS, type Question, setupOf } from "../../src/core/check/question.ts";
 import { DESIGN_BY_NAME } from "../../src/core/kernel/design/presets.ts";
 import type { Design } from "../../src/core/kernel/design.ts";
-import { lawsUnder } from "../../src/core/kernel/law.ts";
+import { bitsOf, lawsUnder } from "../../src/core/kernel/law.ts";
 import { bruteForce } from "./brute.ts";
 import { collapseFamily, designOf, splitFamily } from "./family.ts";
 
@@ -32,8 +31,14 @@ function search(setup: InstanceSetup, reduction: { merge: boolean; symmetry: boo
   });
 }
 
-function setupFor(design: Design, operations: string, cpus: number): InstanceSetup {
+function setupFor(
+  design: Design,
+  operations: string,
+  cpus: number,
+  more: Partial<Question> = {},
+): InstanceSetup {
   return setupOf({
+    ...more,
     design,
     operations,
     cpus,
@@ -69,6 +74,16 @@ it("reduced and unreduced search say the same of every design of the family, 2 C
 it("and of every shipped design and mutant for every kind of operation, 2 CPUs", () => {
   const found = [...DESIGN_BY_NAME.values()].flatMap((design) =>
     OPERATION_SETS.flatMap(({ name }) => disagreements(setupFor(design, name, 2))),
+  );
+  expect(found).toEqual([]);
+});
+
+it("and below a 1 GiB entry, and in two regions", () => {
+  const found = [...DESIGN_BY_NAME.values()].flatMap((design) =>
+    ["set_direct_map", "ro", "collapse", "psc-6.9"].flatMap((name) => [
+      ...disagreements(setupFor(design, name, 2, { start: "1g" })),
+      ...disagreements(setupFor(design, name, 2, { regions: 2 })),
+    ]),
   );
   expect(found).toEqual([]);
 });

@@ -1,7 +1,8 @@
 import type { Instance } from "../../src/core/check/instance.ts";
 import { writeInitial } from "../../src/core/check/instance.ts";
 import { DEADLOCK } from "../../src/core/kernel/law.ts";
-import { BLOCKED, KIND } from "../../src/core/kernel/machine.ts";
+import { KIND } from "../../src/core/kernel/machine/instruction.ts";
+import { BLOCKED } from "../../src/core/kernel/machine.ts";
 
 /** What all interleavings together do, found without any of the checker's reductions. */
 export interface BruteAnswer {

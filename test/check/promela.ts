@@ -83,7 +83,7 @@ byte status[${tables}];
 byte asked[N];
 
 byte big = NONE;
-/* the one page whose small translations are watched: any, chosen at the start */
+/* the one page whose small translations are watched, chosen at the start */
 byte watch;
 byte small = NONE;
 byte pde = NONE;

@@ -2,7 +2,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
-  cpSync,
   createReadStream,
   mkdirSync,
   mkdtempSync,
@@ -12,12 +11,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { needs } from "../needs.ts";
+import { asNobody, binary, bootstorm, checkout, schemaErrors } from "./bootstorm.ts";
 
-const checkout = fileURLToPath(new URL("../..", import.meta.url));
 let folder: string;
 
 beforeAll(() => {
@@ -25,22 +22,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function doctor(
-  args: readonly string[],
-  command = [process.execPath, `${checkout}bin/bootstorm.js`],
-) {
-  const [file, ...before] = [...command, "doctor", ...args];
-  return spawnSync(file!, before, { encoding: "utf8", cwd: folder });
-}
-
-function schemaErrors(document: unknown): unknown[] {
-  const schema = (name: string) =>
-    JSON.parse(readFileSync(`${checkout}docs/schema/${name}.schema.json`, "utf8"));
-  const validate = new Ajv2020({ allErrors: true })
-    .addSchema(schema("envelope"))
-    .compile(schema("doctor"));
-  validate(document);
-  return validate.errors ?? [];
+function doctor(args: readonly string[], command: readonly string[] = [process.execPath, binary]) {
+  return bootstorm(["doctor", ...args], { cwd: folder, command });
 }
 
 describe("--json", () => {
@@ -48,11 +31,11 @@ describe("--json", () => {
     const { stdout, status } = doctor(["--json", "--quiet", "--no-kvm"]);
     expect(status).toBe(0);
     const document = JSON.parse(stdout);
-    expect(schemaErrors(document)).toEqual([]);
+    expect(schemaErrors("doctor", document)).toEqual([]);
     const { caveats: _, ...noCaveats } = document;
-    expect(schemaErrors(noCaveats)).not.toEqual([]);
+    expect(schemaErrors("doctor", noCaveats)).not.toEqual([]);
     document.result.facts[0].state = "fine";
-    expect(schemaErrors(document)).not.toEqual([]);
+    expect(schemaErrors("doctor", document)).not.toEqual([]);
   });
 
   test("input repeats the run: defaults are in it", () => {
@@ -63,14 +46,16 @@ describe("--json", () => {
   test("--json=FILE writes the document and still prints the text", () => {
     const { stdout } = doctor(["--json=kept.json", "--quiet", "--no-kvm"]);
     expect(stdout).toMatch(/^This host /);
-    expect(schemaErrors(JSON.parse(readFileSync(join(folder, "kept.json"), "utf8")))).toEqual([]);
+    expect(
+      schemaErrors("doctor", JSON.parse(readFileSync(join(folder, "kept.json"), "utf8"))),
+    ).toEqual([]);
   });
 
   test("KVM: where the device opens and QEMU is there, a guest was really booted", () => {
     const { stdout, status } = doctor(["--json", "--quiet", "--kvm-limit", "2"]);
     expect(status).toBe(0);
     const document = JSON.parse(stdout);
-    expect(schemaErrors(document)).toEqual([]);
+    expect(schemaErrors("doctor", document)).toEqual([]);
     const { kvm, qemu } = document.result.readings;
     const booted = kvm.device === "opened" && qemu.installed === true;
     expect(kvm.guests.length > 0).toBe(booted);
@@ -142,18 +127,9 @@ test("killed outright while a probe guest runs: the guest dies too", async (ctx)
 test("without root it answers too, and says what root may", (ctx) => {
   const missing = needs("root", "program setpriv");
   if (missing) return ctx.skip(missing);
-  // A copy, because this checkout may lie where only root can read.
   const copy = mkdtempSync(join(tmpdir(), "bootstorm-copy-"));
   try {
-    for (const part of ["bin", "dist", "package.json", "node_modules/commander"]) {
-      cpSync(checkout + part, join(copy, part), { recursive: true });
-    }
-    spawnSync("chmod", ["-R", "a+rX", copy]);
-    const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
-    const { stdout, status } = doctor(
-      ["--json", "--quiet", "--no-kvm"],
-      [...nobody, process.execPath, join(copy, "bin/bootstorm.js")],
-    );
+    const { stdout, status } = doctor(["--json", "--quiet", "--no-kvm"], asNobody(copy));
     expect(status).toBe(0);
     const { result } = JSON.parse(stdout);
     expect(result.summary).toContain("Root may do more.");

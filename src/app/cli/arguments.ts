@@ -40,3 +40,9 @@ export function oneOf<T extends string>(...words: readonly T[]): (text: string) 
     return word;
   };
 }
+
+/** A commander parser for the name of a file to write. */
+export function fileName(text: string): string {
+  if (text === "") throw new InvalidArgumentError("the name of a file is needed.");
+  return text;
+}

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { BootstormError, EXIT } from "../../core/error.ts";
 import { COMMANDS } from "./commands/index.ts";
+import { markBareJson } from "./run.ts";
+import { usageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
 
 await main(process.argv.slice(2));
@@ -8,12 +10,12 @@ await main(process.argv.slice(2));
 /** Parses the command line, runs one command and sets the exit status. Never throws. */
 async function main(args: readonly string[]): Promise<void> {
   endQuietlyWhenTheReaderLeaves();
+  const { own, trailing } = splitAtDashes(args);
   try {
-    const { own, trailing } = splitAtDashes(args);
     const program = await programFor(own, trailing);
-    await program.parseAsync([...own], { from: "user" });
+    await program.parseAsync(markBareJson(own), { from: "user" });
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = error instanceof CommanderError ? endOfParsing(error, own) : report(error);
   }
 }
 
@@ -25,16 +27,16 @@ async function programFor(args: readonly string[], trailing: readonly string[]):
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-    .configureOutput({
-      writeErr: (text) => process.stderr.write(text.replace(/^error: /, "bootstorm: ")),
-    })
+    .configureOutput({ outputError: () => undefined }) // `report` prints errors
     .addHelpText(
       "after",
       "\nEvery command has --help with examples. Start with: bootstorm investigate",
     );
-  for (const { name, summary, load } of COMMANDS) {
+  for (const { name, summary, load, runsAnother } of COMMANDS) {
     const command = program.command(name).summary(summary);
-    if (args.includes(name)) (await load()).define(command, trailing);
+    if (!args.includes(name)) continue;
+    (await load()).define(command, trailing);
+    if (!runsAnother) command.hook("preAction", () => refuse(name, trailing));
   }
   return program;
 }
@@ -46,12 +48,26 @@ function splitAtDashes(args: readonly string[]): { own: readonly string[]; trail
   return { own: args.slice(0, at), trailing: args.slice(at + 1) };
 }
 
+function refuse(name: string, trailing: readonly string[]): void {
+  if (trailing.length === 0) return;
+  const words = trailing.join(" ");
+  throw new BootstormError("WRONG_USAGE", `${name} runs no other command`, {
+    why: `after -- stands ${words}`,
+    remedies: [`to record while it runs: bootstorm contention -- ${words}`],
+    exit: EXIT.usage,
+  });
+}
+
+/** Help and version are no failures; help that nobody asked for is, and is printed already. */
+function endOfParsing(error: CommanderError, args: readonly string[]): number {
+  if (error.exitCode === 0) return EXIT.done;
+  if (error.code === "commander.help") return EXIT.usage;
+  const asked = COMMANDS.find(({ name }) => args.includes(name));
+  return report(usageError(error, asked === undefined ? "bootstorm" : `bootstorm ${asked.name}`));
+}
+
 /** Prints what a person needs to know of a failure. @returns the exit status */
 function report(error: unknown): number {
-  if (error instanceof CommanderError) {
-    // Commander has printed its own message; help and version are no failures.
-    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  }
   if (error instanceof BootstormError) {
     const lines = [`bootstorm: ${error.message} (${error.code})`, `  why: ${error.why}`];
     error.remedies.forEach((remedy, index) => {

@@ -1,8 +1,9 @@
 import { writeSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { BootstormError, EXIT, type ExitStatus } from "../../core/error.ts";
 import { describeHost } from "../../host/probe/describe.ts";
-import { writeFileAtomic } from "../../host/store/atomic.ts";
+import { requireWritable, writeFileAtomic } from "../../host/store/atomic.ts";
+import { fileName } from "./arguments.ts";
 import { createProgress, type Progress } from "./progress.ts";
 import { VERSION } from "./version.ts";
 
@@ -11,8 +12,6 @@ export interface Session {
   /** Aborts on Ctrl-C, SIGTERM and SIGHUP: stop, put the host back, and return or throw. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** True when the person asked for JSON on standard output: keep that stream clean. */
-  readonly json: boolean;
 }
 
 /** What a command answers: data for machines, text for people, one source for both. */
@@ -27,11 +26,25 @@ export interface Answer {
   readonly exit?: ExitStatus;
 }
 
+/** What `--json` without a file stands for. */
+const STDOUT = "-";
+
+/**
+ * In `contention --json boot.bst` the last word is the recording to read. Commander would take it
+ * for the file of --json, to be overwritten; only `--json=FILE` names that one.
+ */
+export function markBareJson(args: readonly string[]): string[] {
+  return args.map((arg) => (arg === "--json" ? `--json=${STDOUT}` : arg));
+}
+
 /** Adds the flags every command has. Call it after the command's own flags. */
 export function withCommonFlags(command: Command): Command {
-  return command
-    .option("--json [file]", "print one JSON document instead of text, or write it to a file")
-    .option("--quiet", "no progress on standard error");
+  const json = new Option(
+    "--json [file]",
+    "print one JSON document instead of text, or write it to a file",
+  ).argParser(fileName);
+  json.flags = "--json[=file]";
+  return command.addOption(json).option("--quiet", "no progress on standard error");
 }
 
 /**
@@ -42,11 +55,12 @@ export async function runCommand(
   command: Command,
   work: (session: Session) => Promise<Answer>,
 ): Promise<void> {
-  const { json, quiet } = command.opts<{ json?: string | true; quiet?: true }>();
+  const { json, quiet } = command.opts<{ json?: string; quiet?: true }>();
   const progress = createProgress({ quiet: quiet === true });
   const interrupt = listenForInterrupts();
   try {
-    const answer = await work({ signal: interrupt.signal, progress, json: json === true });
+    if (json !== undefined && json !== STDOUT) await requireWritable(json);
+    const answer = await work({ signal: interrupt.signal, progress });
     progress.clear();
     interrupt.signal.throwIfAborted();
     await print(command.name(), answer, json);
@@ -59,7 +73,7 @@ export async function runCommand(
   }
 }
 
-async function print(name: string, answer: Answer, json: string | true | undefined): Promise<void> {
+async function print(name: string, answer: Answer, json: string | undefined): Promise<void> {
   if (json === undefined) return writeOut(answer.text);
   const { input, result, caveats } = answer;
   const document = {
@@ -71,7 +85,7 @@ async function print(name: string, answer: Answer, json: string | true | undefin
     caveats,
   };
   const text = `${JSON.stringify(document, null, 2)}\n`;
-  if (json === true) return writeOut(text);
+  if (json === STDOUT) return writeOut(text);
   await writeFileAtomic(json, text, { shared: true });
   writeOut(answer.text);
 }

@@ -1,7 +1,8 @@
 import { assert } from "../assert.ts";
 import type { Lock } from "../kernel/design.ts";
 import { IRQS_OFF_FLUSH, LOCK_RULE, PAGE_RULE } from "../kernel/law.ts";
-import { type Instruction, KIND, type Machine } from "../kernel/machine.ts";
+import type { Machine } from "../kernel/machine.ts";
+import { type Instruction, KIND } from "../kernel/machine/instruction.ts";
 import { labelOf, type Operation } from "../kernel/operation.ts";
 import { program } from "../kernel/path/program.ts";
 import type { Kernel } from "../kernel/path/section.ts";
@@ -199,7 +200,9 @@ class Book {
   after(operation: Operation): void {
     switch (operation.op) {
       case "lock":
-        this.#held.push(operation.lock);
+        // A CPU that takes a lock twice waits for itself.
+        if (this.#held.includes(operation.lock)) this.#broken |= LOCK_RULE.bit;
+        else this.#held.push(operation.lock);
         break;
       case "unlock":
         this.#held = this.#held.filter((name) => name !== operation.lock);

@@ -1,6 +1,7 @@
-import type { Design } from "../kernel/design.ts";
+import { assert } from "../assert.ts";
 import { problemsOf } from "../kernel/design/read.ts";
-import { LAWS, type Law, lawsUnder } from "../kernel/law.ts";
+import type { Design } from "../kernel/design.ts";
+import { bitsOf, LAWS, type Law, lawsUnder } from "../kernel/law.ts";
 import { minimise, type Replay, replay, simplestSchedule } from "./counterexample.ts";
 import { type Coverage, coverageOf, emptyReason } from "./coverage.ts";
 import { type Exploration, type ExploreOptions, explore } from "./explore.ts";
@@ -93,6 +94,10 @@ export function checkDesign(question: Question, limits: Limits = DEFAULT_LIMITS)
   const found = explore(instance, options);
   const coverage = coverageOf(instance, found, options);
   const vacuous = empty ?? coverage.missing[0];
+  assert(
+    coverage.selfCheck?.passed !== false,
+    "a reduction lost states: please report this question",
+  );
   const base = {
     design: question.design.name,
     operations: question.operations,
@@ -182,10 +187,6 @@ export function replaySaved(saved: SavedSchedule): Replay {
   const programs = saved.programs.map((names) => parseProgram(names.join(" "), problems));
   if (problems.length > 0) throw badQuestion(problems);
   return replay(createInstance({ ...saved, programs }), saved.choices);
-}
-
-export function bitsOf(laws: readonly Law[]): number {
-  return laws.reduce((bits, l) => bits | l.bit, 0);
 }
 
 /** Backwards over more states than this would cost more than the answer is worth. */

@@ -1,5 +1,5 @@
 import { DEADLOCK } from "../kernel/law.ts";
-import type { MachineView } from "../kernel/machine.ts";
+import type { MachineView } from "../kernel/machine/view.ts";
 import type { Operation } from "../kernel/operation.ts";
 import { type Instance, type InstanceSetup, writeInitial } from "./instance.ts";
 import { Successors } from "./successor.ts";

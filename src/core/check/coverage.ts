@@ -1,5 +1,5 @@
 import { type Design, parseLockUse, SECTIONS } from "../kernel/design.ts";
-import { KIND } from "../kernel/machine.ts";
+import { KIND } from "../kernel/machine/instruction.ts";
 import { labelOf, type Operation } from "../kernel/operation.ts";
 import { type Exploration, type ExploreOptions, explore } from "./explore.ts";
 import { createInstance, type Instance, type InstanceSetup } from "./instance.ts";
@@ -11,7 +11,7 @@ export interface Coverage {
   /** What the stored states stand for when CPUs have names. */
   readonly statesWithoutSymmetry: number;
   readonly reductions: readonly string[];
-  /** The same question at fewer CPUs, with and without the reductions. Undefined: none were used. */
+  /** The same question at 3 CPUs, with and without the reductions. Undefined: none, or a limit. */
   readonly selfCheck?: SelfCheck;
   /** Every CPU can finish from every state; undefined where there were too many states to look. */
   readonly progress?: boolean;
@@ -67,10 +67,10 @@ export function coverageOf(
   ];
   const reached = labels(executed);
   const tested = { ...machine.tested };
+  const merges = options.merge && setup.storeBuffer === 0;
   const reductions = [
-    ...(options.merge && setup.storeBuffer === 0
-      ? ["lock steps merged with their neighbours"]
-      : []),
+    ...(merges ? ["lock steps merged with their neighbours"] : []),
+    ...(merges && instance.tablesStay ? ["look-ups of a table that stays merged too"] : []),
     ...(options.symmetry && instance.classes.length > 0
       ? ["CPUs with the same program counted once"]
       : []),
@@ -102,47 +102,38 @@ export function coverageOf(
 /** Small enough to be explored whole in milliseconds. */
 const SELF_CHECK_CPUS = 3;
 
-function selfCheckOf(setup: InstanceSetup, options: ExploreOptions): SelfCheck {
-  const cpus = Math.min(SELF_CHECK_CPUS, setup.programs.length);
-  const own = setup.pages >= setup.programs.length;
-  // The first of each program, then more of the last one.
-  const distinct = [...new Set(setup.programs)];
+function selfCheckOf(setup: InstanceSetup, options: ExploreOptions): SelfCheck | undefined {
+  const all = setup.programs.length;
+  const cpus = Math.min(SELF_CHECK_CPUS, all);
+  const own = setup.pages >= all;
+  // Spread over the CPUs, so that each kind of program is there as far as it fits.
   const programs = Array.from(
     { length: cpus },
-    (_, i) => setup.programs[Math.floor((i * setup.programs.length) / cpus)] ?? distinct[0]!,
+    (_, i) => setup.programs[Math.floor((i * all) / cpus)]!,
   );
   const small = { ...setup, programs, pages: own ? Math.max(cpus, setup.regions) : setup.pages };
-  const whole = {
-    ...options,
-    pastViolations: true,
-    statesMax: 200_000,
-    onProgress: () => {},
-    progressStatesMax: 0,
-  };
-  // Past a broken law the machine's books are not meaningful: then only the verdicts are compared.
-  const reduced = explore(createInstance(small), { ...whole, pastViolations: false });
-  const plain = explore(createInstance(small), {
-    ...whole,
-    pastViolations: false,
-    symmetry: false,
-  });
-  const unmerged = explore(createInstance(small), {
-    ...whole,
-    pastViolations: false,
-    symmetry: false,
-    merge: false,
-  });
-  const sameVerdictUnmerged = (reduced.broken !== 0) === (unmerged.broken !== 0);
-  const counted = reduced.complete && plain.complete;
+  const search = (merge: boolean, symmetry: boolean) =>
+    explore(createInstance(small), {
+      ...options,
+      merge,
+      symmetry,
+      pastViolations: true,
+      statesMax: 200_000,
+      onProgress: () => {},
+      progressStatesMax: 0,
+    });
+  const reduced = search(options.merge, options.symmetry);
+  const plain = search(options.merge, false);
+  const unmerged = search(false, false);
+  if (!reduced.complete || !plain.complete || !unmerged.complete) return undefined;
+  const breaks = [reduced, plain, unmerged].map((e) => e.broken !== 0);
+  const sameVerdictUnmerged = breaks[0] === breaks[2];
   return {
     cpus,
     reduced: reduced.orbits,
     unreduced: plain.states,
     sameVerdictUnmerged,
-    passed:
-      sameVerdictUnmerged &&
-      (reduced.broken !== 0) === (plain.broken !== 0) &&
-      (!counted || reduced.orbits === plain.states),
+    passed: sameVerdictUnmerged && breaks[0] === breaks[1] && reduced.orbits === plain.states,
   };
 }
 
@@ -155,7 +146,7 @@ function allLabels(
   const results = resultsByKind(instance.setup);
   for (let id = 0; id < automaton.nodes.length && id < NODES_MAX; id += 1) {
     const kind = automaton.kind[id]!;
-    if (kind === KIND.done) continue;
+    if (kind === KIND.done || automaton.nodes[id]!.broken !== 0) continue;
     for (const result of results(kind)) automaton.next(id, result);
   }
   return labels(automaton.nodes);

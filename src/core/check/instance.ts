@@ -26,6 +26,11 @@ export interface Instance {
   readonly automaton: Automaton;
   /** First node of each CPU. */
   readonly start: readonly number[];
+  /**
+   * A table, once installed, stays, and a CPU's PTE is stored by that CPU alone, as long as no law is
+   * broken (a table over a table is).
+   */
+  readonly tablesStay: boolean;
   /** CPUs that can change places: lists of CPU numbers that follow each other, two or more each. */
   readonly classes: readonly { readonly first: number; readonly count: number }[];
 }
@@ -50,7 +55,7 @@ export function createInstance(setup: InstanceSetup, mergeOnLive = true): Instan
   });
   const names = setup.programs.map((requests) => requests.map((r) => r.name).join(" "));
   const distinct = [...new Set(names)];
-  const kernel = { design: setup.design, flush: setup.flush, pud: setup.start === "1g" };
+  const kernel = { design: setup.design, flush: setup.flush, pud: machine.setup.start === "1g" };
   const automaton = new Automaton(
     machine,
     kernel,
@@ -59,7 +64,10 @@ export function createInstance(setup: InstanceSetup, mergeOnLive = true): Instan
   );
   const programOf = names.map((name) => distinct.indexOf(name));
   const start = programOf.map((p) => automaton.start(p));
-  return { setup, machine, automaton, start, classes: classesOf(setup, machine, programOf) };
+  const wholeRegion = setup.programs.some((requests) => requests.some((r) => r.scope === "2M"));
+  const tablesStay = !machine.setup.tracksTables && setup.pages >= cpus && !wholeRegion;
+  const classes = classesOf(setup, machine, programOf);
+  return { setup, machine, automaton, start, tablesStay, classes };
 }
 
 /** The first state, with every CPU at its program's start. */

@@ -1,6 +1,6 @@
 import { BootstormError, EXIT } from "../error.ts";
-import type { Design } from "../kernel/design.ts";
 import { problemsOf } from "../kernel/design/read.ts";
+import type { Design } from "../kernel/design.ts";
 import type { TlbRule } from "../kernel/law.ts";
 import { REQUESTS, type Request } from "../kernel/request.ts";
 import type { InstanceSetup } from "./instance.ts";
@@ -56,6 +56,12 @@ export const OPERATION_SETS: readonly OperationSet[] = [
     "collapse-writer",
     "one collapses a split range while others make pages read-only",
     ["ro collapse", "ro"],
+    { start: "4k" },
+  ),
+  set(
+    "collapse-np",
+    "one collapses a split range while others make pages not-present and back",
+    ["collapse", "invalid default"],
     { start: "4k" },
   ),
   set("4k", "set_memory_4k", ["4k"]),

@@ -1,13 +1,18 @@
-import { BLOCKED, KIND } from "../kernel/machine.ts";
+import { BLOCKED } from "../kernel/machine.ts";
+import { KIND } from "../kernel/machine/instruction.ts";
+import { ENTRY_IS_TABLE } from "../kernel/operation.ts";
 import type { Instance } from "./instance.ts";
 
 /**
  * The steps that can be taken from a state: one for each CPU, and where they exist one for each
  * pending IPI (`cpus + sender * cpus + target`) and each store buffer (`cpus + cpus² + cpu`).
  *
- * Lock steps are merged with their neighbours (Lipton): a release joins the step before it, since it
+ * Steps are merged with their neighbours (Lipton): a release joins the step before it, since it
  * can always be taken earlier; an acquire joins the step after it, unless that can block. No law
- * looks at a lock, so no state in between can break one.
+ * looks at a lock, so no state in between can break one. Where nothing collapses and each CPU has
+ * a page of its own (`tablesStay`), two reads are merged too: a table that is seen stays, unless a
+ * law is broken, so that the look-up could be done later; and nobody else stores the own PTE, so
+ * that its read could be done earlier or later.
  */
 export class Successors {
   /** The state a step is taken on, as words and as bytes. */
@@ -76,24 +81,47 @@ export class Successors {
   }
 
   #run(cpu: number): boolean {
-    const { machine, automaton } = this.#instance;
-    let node = machine.node(this.bytes, cpu);
+    const { machine } = this.#instance;
+    const node = machine.node(this.bytes, cpu);
     let to = this.#step(cpu, node);
     if (to < 0) return false;
-    if (this.#merge) {
-      for (;;) {
-        const last = automaton.kind[node]!;
-        const kind = automaton.kind[to]!;
-        const release = kind === KIND.unlock || kind === KIND.unlockShared || kind === KIND.return;
-        const acquired = last === KIND.lock || last === KIND.lockShared;
-        if (this.broken !== 0 || !(release || (acquired && neverBlocks(kind)))) break;
-        node = to;
-        to = this.#step(cpu, node);
-      }
-    }
+    if (this.#merge) to = this.#mergeOn(cpu, node, to);
     machine.setNode(this.bytes, cpu, to);
     return true;
   }
+
+  /** Goes on from `to` as long as the steps can be one with what was done from `node` on. */
+  #mergeOn(cpu: number, node: number, to: number): number {
+    const { automaton } = this.#instance;
+    let last = node;
+    let here = to;
+    // Until a step that others can see, steps that could as well be done later.
+    let delayable = true;
+    for (;;) {
+      const kind = automaton.kind[here]!;
+      delayable = delayable && this.#canWait(automaton.kind[last]!);
+      const joins = this.#canHurry(kind) || (delayable && neverBlocks(kind));
+      if (this.broken !== 0 || !joins) return here;
+      last = here;
+      here = this.#step(cpu, here);
+    }
+  }
+
+  /** A step that may be done at any later time with the same effect, as far as it is done. */
+  #canWait(kind: number): boolean {
+    if (kind === KIND.lock || kind === KIND.lockShared) return true;
+    if (kind === KIND.readPte) return this.#instance.tablesStay;
+    const read = kind === KIND.readPmd || kind === KIND.readPud;
+    return read && this.#instance.tablesStay && this.#lastResult === ENTRY_IS_TABLE;
+  }
+
+  /** A step that could have been done at once after the one before. */
+  #canHurry(kind: number): boolean {
+    if (kind === KIND.unlock || kind === KIND.unlockShared || kind === KIND.return) return true;
+    return kind === KIND.readPte && this.#instance.tablesStay;
+  }
+
+  #lastResult = 0;
 
   /** One operation → the node after it, or -1 when it is blocked. */
   #step(cpu: number, node: number): number {
@@ -115,6 +143,7 @@ export class Successors {
       if (kind === KIND.lock || kind === KIND.lockShared) this.contended[automaton.a[node]!] = 1;
       return -1;
     }
+    this.#lastResult = result;
     if (node >= this.executed.length) this.#growExecuted(node);
     this.executed[node] = 1;
     if (this.recordNodes) this.nodesTaken.push(node);
@@ -142,7 +171,6 @@ export class Successors {
     const b = automaton.b[node]!;
     const c = automaton.c[node]!;
     const pending = this.#pending(cpu);
-    machine.broken = 0;
     if (isStore(kind)) {
       if (pending === this.#bufferSize) return BLOCKED;
       machine.setBufferedStore(this.bytes, cpu, pending, node + 1);
@@ -163,7 +191,7 @@ export class Successors {
       );
     }
     const result = machine.apply(this.#scratch, cpu, kind, a, b, c);
-    machine.copyPointer(this.#scratch, this.bytes, cpu);
+    if (result !== BLOCKED) machine.copyPointer(this.#scratch, this.bytes, cpu);
     return result;
   }
 

@@ -14,6 +14,8 @@ export const TRACE_VERSION = 1;
 
 const MAGIC = "bstrace\n";
 const FIXED_BYTES = 16;
+/** Far above the 8,192 of CONFIG_NR_CPUS: what has more is damaged, and would fill our memory. */
+const CPUS_MAX = 99_999;
 
 type Column = Float64Array | Int32Array | Uint32Array | BigUint64Array;
 type StoredType = ColumnType | "address";
@@ -151,8 +153,9 @@ function readColumn(header: Header, data: Uint8Array, name: string, type: Stored
     length >= 0 &&
     offset + length * width <= data.length;
   if (!inside) throw badTrace(`the column ${name} lies outside the file`);
-  // A copy: the file's bytes need not be aligned, and the trace must not keep the file alive.
-  const { buffer } = data.slice(offset, offset + length * width);
+  // A copy: the file's bytes need not be aligned, and the trace must not keep the file alive. Not
+  // `slice`, which copies nothing where the bytes are a Buffer of Node.
+  const { buffer } = new Uint8Array(data.subarray(offset, offset + length * width));
   if (type === "ns") return new Float64Array(buffer);
   if (type === "address") return new BigUint64Array(buffer);
   return type === "id" ? new Int32Array(buffer) : new Uint32Array(buffer);
@@ -177,6 +180,9 @@ function parseHeader(bytes: Uint8Array): Header {
     typeof meta.origin?.clock === "string" &&
     /^\d{1,20}$/.test(meta.origin?.ns) &&
     [meta.spanNs, meta.cpuCount, meta.events, meta.lost].every(count) &&
+    meta.spanNs > 0 &&
+    meta.cpuCount > 0 &&
+    meta.cpuCount <= CPUS_MAX &&
     typeof meta.stacks === "boolean" &&
     isStrings(meta.sees) &&
     Array.isArray(meta.rejects) &&
@@ -204,9 +210,13 @@ function checkIndices(trace: Trace): void {
   requireBelow(lock, locks.addresses.length, 0, "a wait names no lock");
   requireBelow(stack, stackCount, -1, "a wait names no stack");
   requireBelow(process, processes.length, -1, "a wait names no process");
-  requireBelow(t, Number.MAX_SAFE_INTEGER, 0, "a time is no time");
-  requireBelow(waitNs, Number.MAX_SAFE_INTEGER, 0, "a wait is no time");
-  requireBelow(observerNs, Number.MAX_SAFE_INTEGER, 0, "a wait is no time");
+  requireTimes(t, "a time is no time");
+  requireTimes(waitNs, "a wait is no time");
+  requireTimes(observerNs, "a wait is no time");
+}
+
+function requireTimes(values: Float64Array, why: string): void {
+  for (const ns of values) if (!(Number.isSafeInteger(ns) && ns >= 0)) throw badTrace(why);
 }
 
 function requireBelow(values: ArrayLike<number>, limit: number, least: number, why: string): void {

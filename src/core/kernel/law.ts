@@ -202,3 +202,8 @@ export function lawsUnder(rule: TlbRule): readonly Law[] {
     return true;
   });
 }
+
+/** Laws as one number, the way the machine reports them. */
+export function bitsOf(laws: readonly Law[]): number {
+  return laws.reduce((bits, l) => bits | l.bit, 0);
+}

@@ -1,6 +1,6 @@
 import type { ContentionResult, LockWaitRow, WaitTimeline } from "../analyze/result.ts";
 import type { SpinlockVisibility } from "../facts/spinlock-visibility.ts";
-import { formatCount, formatNs, formatShare } from "../units.ts";
+import { formatNs, formatShare } from "../units.ts";
 import { contentionCaveats, visibilityCaveats } from "./caveats.ts";
 import { traceFacts } from "./footer.ts";
 import type { Maker } from "./investigate-report.ts";
@@ -9,7 +9,7 @@ import { code, type Prose, prose } from "./prose.ts";
 import type { Report } from "./report.ts";
 import { caveatSection, lockSection, obtainedSection, timelineSection } from "./sections.ts";
 import { lockCode } from "./sentence.ts";
-import { cpus } from "./words.ts";
+import { counted, cpus } from "./words.ts";
 
 export interface ContentionInput {
   readonly contention: ContentionResult;
@@ -58,7 +58,7 @@ function answer({ rows, totals, trace }: ContentionResult): Prose {
     .filter((row) => row.kind === "spin")
     .reduce((sum, row) => sum + row.shareOfCpuTime, 0);
   const spinning = burnt === 0 ? "" : `, ${formatShare(burnt)} of all CPU time spent spinning`;
-  return prose`${span} waits for locks added up to ${formatNs(totals.waitNsTotal)}${spinning}; the most, ${formatNs(top.waitNsTotal)} in ${formatCount(top.waits)} waits, for ${lockCode(top.lock)}${whence(top)}.`;
+  return prose`${span} waits for locks added up to ${formatNs(totals.waitNsTotal)}${spinning}; the most, ${formatNs(top.waitNsTotal)} in ${counted(top.waits, "wait")}, for ${lockCode(top.lock)}${whence(top)}.`;
 }
 
 function whence({ caller, process }: LockWaitRow): Prose {

@@ -3,7 +3,8 @@ import type { PressureResult } from "../analyze/result.ts";
 import { caveatsOf } from "./caveats.ts";
 import { obtainedFacts } from "./footer.ts";
 import { lockTable, phaseShareTable } from "./lock-table.ts";
-import type { Report } from "./report.ts";
+import type { Prose } from "./prose.ts";
+import type { Report, Section } from "./report.ts";
 import {
   caveatSection,
   curveSection,
@@ -23,17 +24,28 @@ export interface Maker {
   readonly at: string;
 }
 
+/** What further steps of the job found. */
+export interface MoreSteps {
+  readonly findings: readonly Prose[];
+  readonly sections: readonly Section[];
+}
+
 /** The report of `investigate`: the reader's order is the order of its sections. */
-export function investigateReport(result: InvestigateResult, maker: Maker): Report {
+export function investigateReport(
+  result: InvestigateResult,
+  maker: Maker,
+  more: MoreSteps = { findings: [], sections: [] },
+): Report {
   const { pressure, timeline, kernel } = result;
   return {
     title: `bootstorm: ${kernelInShort(kernel)}`,
     subject: `${kernelInShort(kernel)}, ${kernel.cpuModel}`,
     answer: answerSentence(result),
-    findings: result.findings.filter(hasNumbers).map(findingSentence),
+    findings: [...result.findings.filter(hasNumbers).map(findingSentence), ...more.findings],
     sections: [
       ...(hasPoints(pressure) ? [curveSection(pressure), lockSection(lockTables(pressure))] : []),
       ...(timeline === undefined ? [] : [timelineSection(timeline)]),
+      ...more.sections,
       ...(result.host.length === 0 ? [] : [hostSection(result.host)]),
       caveatSection(caveatsOf(result)),
       ...(pressure === undefined ? [] : [obtainedSection(obtainedFacts(pressure))]),

@@ -3,7 +3,7 @@ import { formatCount, formatNs } from "../units.ts";
 import { countColumn, type NumberColumn, nsColumn, percentColumn } from "./number-column.ts";
 import { EVIDENCE_WORDS } from "./sentence.ts";
 import type { Column, Table } from "./table.ts";
-import { cpus, processes } from "./words.ts";
+import { counted, cpus, processes } from "./words.ts";
 
 /** Enough to see what matters; JSON has every row. */
 const ROWS_MAX = 12;
@@ -78,10 +78,7 @@ export function phaseShareTable(shares: readonly PhaseLockShare[]): Table {
       { ...numbers("time", share), bars: shown.map((row) => row.shareOfTime) },
     ],
     empty: "No process of the load waited for a lock.",
-    note:
-      shares.length > shown.length
-        ? `${formatCount(shares.length - shown.length)} smaller rows are not shown; --json has them.`
-        : undefined,
+    note: shares.length > shown.length ? smallerRows(shares.length - shown.length) : undefined,
   };
 }
 
@@ -93,9 +90,9 @@ function lockText({ lock, lockCount }: LockWaitRow): string {
 function noteOf({ rows, totals }: ContentionResult, shown: readonly LockWaitRow[]): string {
   const left = rows.length - shown.length;
   return [
-    `All rows together: ${formatCount(totals.waits)} waits, ${formatNs(totals.waitNsTotal)}.`,
+    `All rows together: ${counted(totals.waits, "wait")}, ${formatNs(totals.waitNsTotal)}.`,
     ...(shown.some((row) => row.lockCount > 1) ? ["× counts the locks that share a name."] : []),
-    ...(left > 0 ? [`${formatCount(left)} smaller rows are not shown; --json has them.`] : []),
+    ...(left > 0 ? [smallerRows(left)] : []),
   ].join(" ");
 }
 
@@ -111,4 +108,8 @@ function textColumn(
 ): readonly Column[] {
   if (values.every((value) => value === undefined)) return [];
   return [{ header, cells: values.map((value) => value ?? ""), align: "left", code: isCode }];
+}
+
+function smallerRows(count: number): string {
+  return `${counted(count, "smaller row")} ${count === 1 ? "is" : "are"} not shown; --json has ${count === 1 ? "it" : "them"}.`;
 }

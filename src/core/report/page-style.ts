@@ -34,6 +34,7 @@ h1 code { font-size: 0.88em; font-weight: 600; letter-spacing: -0.02em; }
 figure { margin: 1.5rem 0; }
 figure svg { display: block; width: 100%; height: auto; overflow: visible; }
 .narrow { max-width: 30rem; }
+figure svg.unshrunk { min-width: 44rem; }
 @media (min-width: ${NARROW_BELOW_PX}px) { figure svg.narrow { display: none; } }
 @media (max-width: ${NARROW_BELOW_PX - 0.02}px) { figure svg.wide { display: none; } }
 .scroll { overflow-x: auto; margin: 0 0 1rem; }

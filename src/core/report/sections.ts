@@ -13,6 +13,7 @@ import type { Section } from "./report.ts";
 import { type Drawing, inlineSvg } from "./svg.ts";
 import { type Table, tableMarkup, tableText } from "./table.ts";
 import { terminalPlot } from "./terminal-plot.ts";
+import { terminalTimeline } from "./terminal-timeline.ts";
 import { timelineChart } from "./timeline-chart.ts";
 
 // Two drawings of each chart: text keeps its size on a phone, where one shrunk to fit would not.
@@ -63,6 +64,7 @@ export function timelineSection(timeline: WaitTimeline): Section {
     id: "timeline",
     title: "A moment of it: who waited when",
     html: figure((size) => timelineChart(timeline, size), "timeline"),
+    text: (size) => terminalTimeline(timeline, size),
   };
 }
 

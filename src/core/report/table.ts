@@ -17,6 +17,8 @@ export interface Column {
   readonly cells: readonly string[];
   /** Numbers stand at the right and are never cut; text stands at the left. */
   readonly align: "left" | "right";
+  /** Never cut: a name that would be ambiguous without its end. */
+  readonly whole?: boolean;
   /** In a terminal, the first to go when there is no room. */
   readonly optional?: boolean;
   /** Names from the kernel, and commands. */
@@ -164,7 +166,8 @@ function goodWidth(column: Column): number {
 
 function leastWidth(column: Column): number {
   const natural = naturalWidth(column);
-  return column.align === "right" ? natural : Math.min(natural, TEXT_WIDTH_MIN);
+  const fixed = column.align === "right" || column.whole === true;
+  return fixed ? natural : Math.min(natural, TEXT_WIDTH_MIN);
 }
 
 function total(widths: readonly number[]): number {

@@ -88,3 +88,12 @@ a 1 [000] 1.000002: lock:contention_end: 0xff (ret=0)
 test("an empty file is a trace without events", () => {
   expect(read("").meta).toMatchObject({ events: 0, spanNs: 0, cpuCount: 0 });
 });
+
+test("a wait that is too short for the clock: the span is not 0, as shares are divided by it", () => {
+  const at = (what: string) => `a 1/1 [000] 1.000001: lock:contention_${what}`;
+  const address = "0xffffffff83b53c30";
+  const { meta, tables } = read(
+    `${at("begin")}: ${address} (flags=SPIN)\n${at("end")}: ${address} (ret=0)\n`,
+  );
+  expect([meta.spanNs, tables.lockWait.waitNs[0]]).toEqual([1, 0]);
+});

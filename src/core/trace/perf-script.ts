@@ -17,7 +17,7 @@ import { processTable } from "./processes.ts";
 
 //             name         pid, if shown  tid     [cpu]           flags, if shown   seconds . fraction : (period)  event: what it says
 const EVENT =
-  /^\s*(\S.*?)\s+(?:(-?\d+)\/)?(-?\d+)\s+\[(\d{3,})\]\s+(?:[.\w]{4,6}\s+)?(\d+)\.(\d{6,9}):\s+(?:\d+\s+)?lock:contention_(begin|end):\s+(.*)$/;
+  /^\s*(\S.*?)\s+(?:(-?\d+)\/)?(-?\d+)\s+\[(\d{3,5})\]\s+(?:[.\w]{4,6}\s+)?(\d+)\.(\d{6,9}):\s+(?:\d+\s+)?lock:contention_(begin|end):\s+(.*)$/;
 //            address                  begin: (flags=SPIN|MUTEX)    end: (ret=0)
 const WHAT = /^(?:lock_addr=)?(0x[0-9a-f]{1,16}),? \(?(?:flags=(\w+(?:\|\w+)*|0x0)?|ret=-?\d+)\)?/;
 //               address     function, offset            object
@@ -137,7 +137,8 @@ function traceOf(
     meta: {
       source: "perf-script",
       origin: { clock: "perf", ns: originNs },
-      spanNs: Number(lastNs - originNs),
+      // At least 1 with an event in it: what is too short for the clock is not infinitely short.
+      spanNs: Math.max(Math.min(events.length, 1), Number(lastNs - originNs)),
       cpuCount: events.reduce((most, { cpu }) => Math.max(most, cpu), -1) + 1,
       sees: ["lockWait"],
       stacks: events.some(({ stack }) => stack !== -1),

@@ -5,6 +5,9 @@ import type { TaskEntry } from "./raw-recording.ts";
 /** CLONE_THREAD of include/uapi/linux/sched.h: the new task is a thread of its maker's process. */
 const CLONE_THREAD = 0x00010000;
 
+/** What the kernel calls the thread that runs when nothing else does. */
+const IDLE = "swapper";
+
 /** Who a thread number belonged to at any time of a recording: numbers are used again. */
 export interface TaskHistory {
   /** A thread was made. Events come in the order of time. */
@@ -27,6 +30,8 @@ export function taskHistory(tasks: readonly TaskEntry[]): TaskHistory {
   const eras = new Map<number, Era[]>();
   const processes = processTable();
 
+  // Not in /proc, and the same on all CPUs.
+  open(Number.NEGATIVE_INFINITY, 0, 0, IDLE);
   for (const { tid, pid, process } of tasks) open(Number.NEGATIVE_INFINITY, tid, pid, process);
 
   function open(fromNs: number, tid: number, pid: number, name: string): void {

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { mountTracefs, notPermitted, releaseOrphanMounts } from "./mount.ts";
+import { mountTracefs, refusedBy, releaseOrphanMounts } from "./mount.ts";
 import { isOrphan, ownName } from "./owner.ts";
 
 /** A trace buffer of our own: what we set in it, nobody else sees, and the reverse. */
@@ -26,13 +26,14 @@ export function createInstance(): TracefsInstance {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     mount.release();
-    throw notPermitted((error as Error).message);
+    throw refusedBy(error as NodeJS.ErrnoException);
   }
   let present = true;
   function remove(): void {
     if (!present) return;
     present = false;
     process.off("exit", remove);
+    stop(path);
     removeInstance(path);
     mount.release();
   }
@@ -51,11 +52,20 @@ function removeOrphanInstances(folder: string): void {
   }
 }
 
-/** Stops an instance and removes it; one that somebody still reads stays, and costs nothing. */
-function removeInstance(path: string): void {
+function stop(path: string): void {
   try {
     writeFileSync(`${path}/tracing_on`, "0");
-    writeFileSync(`${path}/set_event`, "");
+  } catch {
+    // Gone already, by another hand.
+  }
+}
+
+/**
+ * Removes an instance and all that is set in it. One that somebody reads refuses and goes on: its
+ * owner may live in another container, where process numbers differ.
+ */
+function removeInstance(path: string): void {
+  try {
     rmdirSync(path);
   } catch {
     // Busy or gone: the next start tries again.

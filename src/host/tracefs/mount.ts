@@ -30,8 +30,8 @@ export function mountTracefs(): TracefsMount {
   if (process.getuid?.() !== 0)
     throw notPermitted("tracefs is not mounted, and only root may mount it");
   const path = `${RUN_DIR}/${ownName()}`;
-  mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
-  mkdirSync(path, { mode: 0o700 });
+  // Both at once: another run that ends may remove the upper one in between.
+  mkdirSync(path, { recursive: true, mode: 0o700 });
   const { status, stderr } = spawnSync("mount", ["-t", "tracefs", "bootstorm", path], {
     encoding: "utf8",
   });
@@ -53,12 +53,21 @@ export function releaseOrphanMounts(): void {
   for (const name of names) if (isOrphan(name)) unmount(`${RUN_DIR}/${name}`);
 }
 
-export function notPermitted(why: string): BootstormError {
+function notPermitted(why: string): BootstormError {
   return new BootstormError("TRACEFS_NOT_PERMITTED", "cannot record lock events", {
     why,
     remedies: ["run as root", "no privileges at all? read a recording: bootstorm contention FILE"],
     exit: EXIT.host,
   });
+}
+
+/** An error of tracefs, said for a person. */
+export function refusedBy(error: NodeJS.ErrnoException): BootstormError {
+  const reasons: Record<string, string> = {
+    EACCES: "tracefs is there, and open to root only",
+    EPERM: `the kernel refuses it, perhaps because it is locked down: ${error.message}`,
+  };
+  return notPermitted(reasons[error.code ?? ""] ?? error.message);
 }
 
 /** The first place where tracefs is mounted, in the words of /proc/self/mounts. */

@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, readdirSync, readSync } from "node:fs";
 import { BootstormError, EXIT } from "../../core/error.ts";
 import { PAGE_BYTES, type RawCpu, type RawRecording } from "../../core/trace/raw-recording.ts";
 import { createInstance, type TracefsInstance } from "./instance.ts";
+import { refusedBy } from "./mount.ts";
 import { listTasks } from "./tasks.ts";
 
 /** The kernel's clock that Node's `process.hrtime` reads too, so that both can be compared. */
@@ -65,10 +66,12 @@ function prepare(instance: TracefsInstance, options: RecorderOptions): Recorder 
   instance.set("trace_clock", CLOCK);
   // When the buffer is full, lose the newest events: pairs that are complete stay complete.
   instance.set("trace_options", "nooverwrite");
-  instance.set("buffer_size_kb", `${options.bufferKiBPerCpu}`);
+  setBuffer(instance, options.bufferKiBPerCpu, cpus.length);
   if (options.stacks) instance.set("events/lock/contention_begin/trigger", "stacktrace");
 
   const readers = cpus.map((cpu) => pageReader(instance, cpu));
+  // Before the instance removes itself at `exit`: one that is open stays.
+  process.prependOnceListener("exit", close);
   let keptBytes = 0;
   let startNs = 0n;
   let tasks: RawRecording["tasks"] = [];
@@ -105,6 +108,7 @@ function prepare(instance: TracefsInstance, options: RecorderOptions): Recorder 
 
   function close(): void {
     clearInterval(timer);
+    process.off("exit", close);
     for (const reader of readers) reader.close();
     instance.remove();
   }
@@ -122,9 +126,23 @@ function formatsOf(instance: TracefsInstance, options: RecorderOptions): string[
       ),
     );
   } catch (error) {
+    const failure = error as NodeJS.ErrnoException;
+    if (failure.code !== "ENOENT") throw refusedBy(failure);
     throw new BootstormError("NO_LOCK_EVENTS", "cannot record lock events", {
-      why: `this kernel lacks an event: ${(error as Error).message}`,
+      why: `this kernel lacks an event: ${failure.message}`,
       remedies: ["lock:contention_begin came with Linux 5.19: run on a newer kernel"],
+      exit: EXIT.host,
+    });
+  }
+}
+
+function setBuffer(instance: TracefsInstance, kibPerCpu: number, cpuCount: number): void {
+  try {
+    instance.set("buffer_size_kb", `${kibPerCpu}`);
+  } catch (error) {
+    throw new BootstormError("NO_BUFFER", "cannot record lock events", {
+      why: `the kernel gives no ${kibPerCpu} KiB for each of ${cpuCount} CPUs: ${(error as Error).message}`,
+      remedies: ["ask for a smaller --buffer"],
       exit: EXIT.host,
     });
   }

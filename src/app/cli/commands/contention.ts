@@ -1,10 +1,9 @@
-import { readFile, stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { lockWaits } from "../../../core/analyze/lock-wait.ts";
 import { spinEvidence } from "../../../core/analyze/spin-evidence.ts";
 import { busiestWindow, waitTimeline } from "../../../core/analyze/wait-timeline.ts";
 import { BootstormError, EXIT } from "../../../core/error.ts";
-import { isTrace, readTrace, writeTrace } from "../../../core/event/codec.ts";
+import { writeTrace } from "../../../core/event/codec.ts";
 import type { Trace } from "../../../core/event/schema.ts";
 import type { SpinlockVisibility } from "../../../core/facts/spinlock-visibility.ts";
 import {
@@ -14,11 +13,12 @@ import {
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { proseText } from "../../../core/report/prose.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
-import { readPerfScript } from "../../../core/trace/perf-script.ts";
 import { runBeside } from "../../../host/exec/beside.ts";
-import { writeFileAtomic } from "../../../host/store/atomic.ts";
-import { numberWithin, oneOf, wholeNumber } from "../arguments.ts";
+import { requireWritable, writeFileAtomic } from "../../../host/store/atomic.ts";
+import { RECORDER_DEFAULTS } from "../../../host/tracefs/recorder.ts";
+import { fileName, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
 import { maker } from "../maker.ts";
+import { readRecording } from "../read-recording.ts";
 import { recordDuring } from "../recording.ts";
 import { runCommand, type Session, withCommonFlags } from "../run.ts";
 import { textSize } from "../terminal.ts";
@@ -35,8 +35,6 @@ interface Flags {
 }
 
 const SECONDS_DEFAULT = 10;
-/** A recording is read whole; `perf script --time` cuts a larger one. */
-const FILE_BYTES_MAX = 2 ** 31;
 /** What the timeline shows: long enough to see waits follow each other, short enough to see each. */
 const WINDOW_NS = 2_000_000;
 const WINDOW_WAITS_MAX = 2000;
@@ -45,13 +43,14 @@ export function define(command: Command, trailing: readonly string[]): void {
   command
     .usage("[options] [file]\n       bootstorm contention [options] -- COMMAND …")
     .description(
-      "Say who waits for which lock, called from where. Without a file it records this machine\n(as root), for a time or while a command runs.",
+      "Say who waits for which lock, called from where. Without a file it records this machine " +
+        "(as root), for a time or while a command runs.",
     )
     .argument("[file]", "a recording: saved by --save, or the text of perf script")
     .option("--live", "record this machine; the default without a file")
     .option(
       "--seconds <n>",
-      `how long to record (default: ${SECONDS_DEFAULT}, or until the command ends)`,
+      `how long to record, in seconds (default: ${SECONDS_DEFAULT}, or until the command ends)`,
       numberWithin(0.1, 86_400),
     )
     .option(
@@ -61,9 +60,14 @@ export function define(command: Command, trailing: readonly string[]): void {
       "caller",
     )
     .option("--no-stacks", "record no call stacks: exact times, no callers, fewer names")
-    .option("--buffer <KiB>", "the kernel's buffer for each CPU", wholeNumber(64, 1 << 20), 4096)
-    .option("--save <file>", "keep the recording in a file")
-    .option("--html <file>", "write the report as one HTML page");
+    .option(
+      "--buffer <KiB>",
+      "the kernel's buffer for each CPU, in KiB",
+      wholeNumber(64, 1 << 20),
+      RECORDER_DEFAULTS.bufferKiBPerCpu,
+    )
+    .option("--save <file>", "keep the recording in a file (default: not kept)", fileName)
+    .option("--html <file>", "write the report as one HTML page (default: none)", fileName);
   withCommonFlags(command)
     .addHelpText(
       "after",
@@ -76,10 +80,14 @@ Examples:
     )
     .action((file: string | undefined, flags: Flags) =>
       runCommand(command, async (session) => {
+        // A recording cannot be made again: better to know before it than after it.
+        for (const path of [flags.save, flags.html]) {
+          if (path !== undefined) await requireWritable(path);
+        }
         const source =
           file === undefined
             ? await recordLive(session, flags, trailing)
-            : await readRecording(file, flags, trailing);
+            : await fromFile(file, flags, trailing);
         const { trace } = source;
         if (flags.save !== undefined) {
           await writeFileAtomic(flags.save, writeTrace(trace), { shared: false });
@@ -97,11 +105,7 @@ Examples:
           await writeFileAtomic(flags.html, htmlPage(report), { shared: true });
         }
         return {
-          input: {
-            ...(file === undefined ? { live: true } : { file }),
-            ...flags,
-            command: trailing,
-          },
+          input: inputOf(file, flags, trailing),
           result: input.contention,
           caveats: contentionInputCaveats(input).map(proseText),
           text: terminalReport(report, textSize()),
@@ -118,81 +122,51 @@ interface Source {
 
 async function recordLive(
   { signal, progress }: Session,
-  flags: Flags,
+  { stacks, buffer, seconds }: Flags,
   trailing: readonly string[],
 ): Promise<Source> {
   const notes: string[] = [];
   const [program, ...rest] = trailing;
   const work = async () => {
     if (program === undefined) {
-      await pass(flags.seconds ?? SECONDS_DEFAULT, signal, (share) =>
+      await pass(seconds ?? SECONDS_DEFAULT, signal, (share) =>
         progress.step("recording lock waits", share),
       );
       return;
     }
-    const limit = AbortSignal.any([
-      signal,
-      ...(flags.seconds === undefined ? [] : [AbortSignal.timeout(flags.seconds * 1000)]),
-    ]);
-    const end = await runBeside([program, ...rest], limit);
-    if (limit.aborted) notes.push(`the command was ended after ${flags.seconds} s`);
+    const limit = seconds === undefined ? {} : { limitMs: seconds * 1000 };
+    const end = await runBeside([program, ...rest], { signal, ...limit });
+    if (end === "limit") notes.push(`the command was ended after ${seconds} s`);
     else if (end !== 0)
       notes.push(`the command ended with ${typeof end === "number" ? `status ${end}` : end}`);
   };
-  const trace = await recordDuring({ stacks: flags.stacks, bufferKiBPerCpu: flags.buffer }, work);
+  const trace = await recordDuring({ stacks, bufferKiBPerCpu: buffer }, work);
   signal.throwIfAborted();
   return { trace, visibility: await visibilityOf(trace, signal), notes };
 }
 
-async function readRecording(
-  file: string,
-  flags: Flags,
-  trailing: readonly string[],
-): Promise<Source> {
-  if (flags.live || flags.seconds !== undefined || trailing.length > 0) {
+async function fromFile(file: string, flags: Flags, trailing: readonly string[]): Promise<Source> {
+  if (flags.live || !flags.stacks || flags.seconds !== undefined || trailing.length > 0) {
     throw new BootstormError(
       "FILE_AND_LIVE",
       `${file} is a recording, and cannot be recorded again`,
       {
-        why: "--live, --seconds and a command after -- record this machine",
+        why: "--live, --seconds, --no-stacks and a command after -- record this machine",
         remedies: ["name a file, or record: not both", "to keep a recording, use --save FILE"],
         exit: EXIT.usage,
       },
     );
   }
-  const bytes = await readBounded(file);
-  const trace = isTrace(bytes) ? readTrace(bytes) : readPerfScript(bytes);
-  if (trace.meta.events === 0 && trace.meta.source === "perf-script")
-    throw notARecording(file, trace);
+  const trace = await readRecording(file);
   return { trace, visibility: spinEvidence(trace), notes: [] };
 }
 
-async function readBounded(file: string): Promise<Uint8Array> {
-  let why: string;
-  try {
-    const { size } = await stat(file);
-    if (size <= FILE_BYTES_MAX) return await readFile(file);
-    why = `it has ${size} bytes; at most ${FILE_BYTES_MAX} are read`;
-  } catch (error) {
-    why = (error as Error).message;
-  }
-  throw new BootstormError("CANNOT_READ", `cannot read ${file}`, {
-    why,
-    remedies: ["record one: sudo bootstorm contention --save FILE"],
-    exit: EXIT.input,
-  });
-}
-
-function notARecording(file: string, { meta }: Trace): BootstormError {
-  const lines = meta.rejects.reduce((sum, reject) => sum + reject.count, 0);
-  return new BootstormError("NOT_A_RECORDING", `cannot read ${file}`, {
-    why: `it is no trace of bootstorm, and none of its ${lines} lines is a lock event of perf script`,
-    remedies: [
-      "perf record -e lock:contention_begin,lock:contention_end -a -- COMMAND",
-      "perf script --ns -F comm,pid,tid,cpu,time,event,trace,ip,sym > FILE",
-    ],
-    exit: EXIT.input,
-  });
+/** What was asked of a recording, in the units of `--json`. */
+function inputOf(file: string | undefined, flags: Flags, trailing: readonly string[]) {
+  const { by, stacks, buffer, save, html } = flags;
+  const seconds = flags.seconds ?? (trailing.length === 0 ? SECONDS_DEFAULT : undefined);
+  const live = { live: true, seconds, stacks, bufferKiBPerCpu: buffer, command: trailing };
+  return { ...(file === undefined ? live : { file }), by, save, html };
 }
 
 /** Lets time pass until it is over or somebody interrupts. */

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 export interface CommandModule {
   /**
    * Adds the command's flags, help and work.
-   * @param trailing  the words after `--`, for commands that run another; refuse them otherwise
+   * @param trailing  the words after `--`, for commands that run another
    */
   define(command: Command, trailing: readonly string[]): void;
 }
@@ -13,6 +13,8 @@ export interface CommandEntry {
   readonly name: string;
   /** One verb phrase for the list of commands. */
   readonly summary: string;
+  /** It takes another program's command line after `--`; elsewhere that is wrong use. */
+  readonly runsAnother?: true;
   load(): Promise<CommandModule>;
 }
 
@@ -35,6 +37,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "contention",
     summary: "say who waits for which lock, called from where; live or from a recording",
+    runsAnother: true,
     load: () => import("./contention.ts"),
+  },
+  {
+    name: "check",
+    summary: "say whether a lock design is safe; if not, show the shortest run that breaks it",
+    load: () => import("./check.ts"),
   },
 ];

@@ -6,21 +6,23 @@ import type { Command } from "commander";
 import type { Missing } from "../../../core/analyze/investigate.ts";
 import { BootstormError } from "../../../core/error.ts";
 import { writeTrace } from "../../../core/event/codec.ts";
-import type { Trace } from "../../../core/event/schema.ts";
-import { hostFacts } from "../../../core/facts/host-facts.ts";
+import { cpaGeneration, hostFacts } from "../../../core/facts/host-facts.ts";
 import { caveatsOf } from "../../../core/report/caveats.ts";
+import { kernelVerdictSentence, verdictTableSection } from "../../../core/report/check-report.ts";
 import { htmlPage } from "../../../core/report/html-page.ts";
-import { investigateReport } from "../../../core/report/investigate-report.ts";
+import { investigateReport, type MoreSteps } from "../../../core/report/investigate-report.ts";
 import { proseText } from "../../../core/report/prose.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { probeHost } from "../../../host/probe/host.ts";
-import { createRunFolder, writeFileAtomic } from "../../../host/store/atomic.ts";
+import { createRunFolder, type RunFolder } from "../../../host/store/run-folder.ts";
+import { fileName } from "../arguments.ts";
 import { conclude, loadCommand } from "../conclude.ts";
+import { type KernelVerdicts, kernelVerdicts, kernelVerdictsJson } from "../kernel-verdicts.ts";
 import { type LoadOptions, type LoadRun, runLoad } from "../load.ts";
 import { addLoadFlags, type LoadFlags, loadOptions } from "../load-flags.ts";
 import { maker } from "../maker.ts";
 import { missingOf } from "../missing.ts";
-import { runCommand, type Session, withCommonFlags } from "../run.ts";
+import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
 import { textSize } from "../terminal.ts";
 
 interface Flags extends LoadFlags {
@@ -29,12 +31,15 @@ interface Flags extends LoadFlags {
 
 export function define(command: Command): void {
   command.description(
-    "Do the whole job on this machine: see what the host can do, load its direct map, record who\nwaits for which lock, and write a report. Without root it does what it can and says what\nit could not see.",
+    "Do the whole job on this machine: see what the host can do, load its direct map, record who " +
+      "waits for which lock, and write a report. Without root it does what it can and says what " +
+      "it could not see.",
   );
   withCommonFlags(
     addLoadFlags(command).option(
       "--out <folder>",
       "where the report goes (default: a new folder in bootstorm-runs)",
+      fileName,
     ),
   )
     .addHelpText(
@@ -50,30 +55,54 @@ Examples:
         const options = loadOptions(flags);
         // Before the work, so that a full or forbidden disk is known before a minute is spent.
         const folder = await createRunFolder(flags.out ?? defaultFolder());
-
-        session.progress.step("looking at this host");
-        const host = hostFacts(await probeHost({ signal: session.signal, kvm: false }));
-        const load = await tryLoad(session, options);
-        const reproduce = ["bootstorm doctor", loadCommand("investigate", options)];
-        const result = conclude({ load, host, reproduce });
-        const report = investigateReport(result, maker());
-
-        session.progress.step("writing the report");
-        const page = resolve(folder, "report.html");
-        await writeFileAtomic(page, htmlPage(report), { shared: false });
-        if ("recording" in load) {
-          const { timed, witness } = load.recording;
-          await keepTrace(resolve(folder, "waits.bst"), timed);
-          await keepTrace(resolve(folder, "waits-with-stacks.bst"), witness);
+        try {
+          return await investigate(session, options, folder);
+        } catch (error) {
+          folder.discard();
+          throw error;
         }
-        return {
-          input: { ...options, out: folder },
-          result,
-          caveats: caveatsOf(result).map(proseText),
-          text: `${terminalReport(report, textSize())}\nReport: ${pathToFileURL(page)}\n`,
-        };
       }),
     );
+}
+
+async function investigate(
+  session: Session,
+  options: LoadOptions,
+  folder: RunFolder,
+): Promise<Answer> {
+  session.progress.step("looking at this host");
+  const readings = await probeHost({ signal: session.signal, kvm: false });
+  const load = await tryLoad(session, options);
+  const check = await kernelVerdicts(session, cpaGeneration(readings).generation);
+  const reproduce = ["bootstorm doctor", loadCommand("investigate", options), "bootstorm check"];
+  const result = conclude({ load, host: hostFacts(readings), reproduce });
+  const report = investigateReport(result, maker(), verdictParts(check));
+
+  session.progress.step("writing the report");
+  if ("recording" in load) {
+    const { timed, witness } = load.recording;
+    await folder.write("waits.bst", writeTrace(timed));
+    await folder.write("waits-with-stacks.bst", writeTrace(witness));
+  }
+  await folder.write("report.html", htmlPage(report));
+  session.signal.throwIfAborted();
+  const page = pathToFileURL(resolve(folder.path, "report.html"));
+  return {
+    input: { ...options, out: folder.path },
+    result: { ...result, ...(check === undefined ? {} : { check: kernelVerdictsJson(check) }) },
+    caveats: caveatsOf(result).map(proseText),
+    text: `${terminalReport(report, textSize())}\nReport: ${page}\n`,
+  };
+}
+
+/** What the checker adds; nothing where the kernel's lock design is not known. */
+function verdictParts(check: KernelVerdicts | undefined): MoreSteps {
+  if (check === undefined) return { findings: [], sections: [] };
+  const { verdicts, own, without } = check;
+  return {
+    findings: [kernelVerdictSentence(verdicts, own, without)],
+    sections: [verdictTableSection(verdicts)],
+  };
 }
 
 /** A host that cannot run the load still gets its report: what is missing, and how to enable it. */
@@ -85,10 +114,6 @@ async function tryLoad(session: Session, options: LoadOptions): Promise<LoadRun 
     if (!(error instanceof BootstormError)) throw error;
     return missingOf("the load", error);
   }
-}
-
-function keepTrace(path: string, trace: Trace): Promise<void> {
-  return writeFileAtomic(path, writeTrace(trace), { shared: false });
 }
 
 function defaultFolder(): string {

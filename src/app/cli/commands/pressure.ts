@@ -12,7 +12,8 @@ import { textSize } from "../terminal.ts";
 
 export function define(command: Command): void {
   command.description(
-    "Make the kernel change its direct map page by page, with 1 to N processes, and say how that\nscales. Uses memfd_secret(2), which needs neither confidential VMs nor root.",
+    "Make the kernel change its direct map page by page, with 1 to N processes, and say how that " +
+      "scales. Uses memfd_secret(2), which needs neither confidential VMs nor root.",
   );
   withCommonFlags(addLoadFlags(command))
     .addHelpText(

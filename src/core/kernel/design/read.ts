@@ -56,12 +56,20 @@ function designOf(file: unknown, problems: string[]): Design | undefined {
   if (typeof file.name !== "string" || file.name === "") {
     problems.push("name: a design needs a name");
   }
+  const sections = { ...from.sections, ...sectionsOf(file, problems) };
+  const own = locksOf(file, problems);
+  const taken = new Set(SECTIONS.flatMap((s) => sections[s].map((use) => parseLockUse(use).lock)));
+  for (const name of Object.keys(own)) {
+    if (!taken.has(name)) problems.push(`locks.${name}: no section takes it`);
+  }
+  // The base's locks that are not taken any more are gone.
+  const locks = Object.entries({ ...from.locks, ...own }).filter(([name]) => taken.has(name));
   return {
     name: String(file.name),
     title: text(file, "title", `${String(file.name)} (after ${base})`, problems),
     source: text(file, "source", "user", problems),
-    locks: { ...from.locks, ...locksOf(file, problems) },
-    sections: { ...from.sections, ...sectionsOf(file, problems) },
+    locks: Object.fromEntries(locks),
+    sections,
     splitFlush: oneOf(file, "splitFlush", SPLIT_FLUSHES, from.splitFlush, "", problems),
     recheck: recheckOf(file, from, problems),
     splitMark: flag(file, "splitMark", from.splitMark, "", problems),

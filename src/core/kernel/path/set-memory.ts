@@ -118,8 +118,9 @@ function* changePageAttr(
       if (changed !== REPEAT) return changed;
       continue;
     }
-    const decision = yield* shouldSplitLargePage(kernel, request, level, entry, live);
-    if (decision === DO_SPLIT) yield* splitLargePage(kernel, level, live);
+    const at = kernel.pud ? [...live, level === "pud" ? 1 : 0] : live;
+    const decision = yield* shouldSplitLargePage(kernel, request, level, entry, at);
+    if (decision === DO_SPLIT) yield* splitLargePage(kernel, level, at);
     else return decision;
   }
 }
@@ -224,7 +225,7 @@ function* splitLargePage(kernel: Kernel, level: Level, live: readonly number[]):
   // Without the re-check the new table is filled from whatever the entry is taken to be.
   const attributes = entry < ENTRY_IS_TABLE ? entry : PAGE_KERNEL_ASSUMED;
   yield { op: "work", fn, what: "fill 512 entries", live: [...live, attributes] };
-  const mark = design.splitMark;
+  const mark = design.splitMark && level === "pmd";
   yield {
     op: "installTable",
     level,

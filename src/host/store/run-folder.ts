@@ -1,0 +1,49 @@
+import { rmdirSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { cannotWrite, requireWritable, writeFileAtomic } from "./atomic.ts";
+
+/** Where the files of one run go: all of them or, after `discard`, none. */
+export interface RunFolder {
+  readonly path: string;
+  /** @throws BootstormError CANNOT_WRITE */
+  write(name: string, content: string | Uint8Array): Promise<void>;
+  /** Removes what was written here, and the folders that were made for it. */
+  discard(): void;
+}
+
+/**
+ * Makes a folder that only its owner may look into, and the folders above it.
+ * @throws BootstormError CANNOT_WRITE, also when a file could not be made in it
+ */
+export async function createRunFolder(path: string): Promise<RunFolder> {
+  const folder = resolve(path);
+  const written: string[] = [];
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+    throw cannotWrite(path, error);
+  });
+
+  async function write(name: string, content: string | Uint8Array): Promise<void> {
+    const file = join(folder, name);
+    await writeFileAtomic(file, content, { shared: false });
+    written.push(file);
+  }
+
+  function discard(): void {
+    for (const file of written) rmSync(file, { force: true });
+    if (first === undefined) return;
+    try {
+      for (let made = folder; made.startsWith(first); made = dirname(made)) rmdirSync(made);
+    } catch {
+      // Somebody else put something there: it stays, and so do the folders above it.
+    }
+  }
+
+  try {
+    await requireWritable(join(folder, "report.html"));
+  } catch (error) {
+    discard();
+    throw error;
+  }
+  return { path, write, discard };
+}

@@ -1,0 +1,165 @@
+// `bootstorm investigate` on this machine: the whole job, and what is left of one that failed.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { needs } from "../needs.ts";
+import {
+  asNobody,
+  bootstorm,
+  filesIn,
+  leftoversOf,
+  schemaErrors,
+  startBootstorm,
+  until,
+  workersOf,
+} from "./bootstorm.ts";
+
+const SMALL = ["--yes", "--rounds", "3", "--warmups", "0", "--pages", "64"];
+
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), "bootstorm-investigate-"));
+});
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+const investigate = (...args: string[]) => bootstorm(["investigate", ...args], { cwd });
+
+test("keeps the schema; its answer is its first finding; its recordings can be read again", (ctx) => {
+  const missing = needs("root", "memfd_secret");
+  if (missing) return ctx.skip(missing);
+  const { status, stdout } = investigate(...SMALL, "--out", "run", "--json");
+  expect(status).toBe(0);
+  const document = JSON.parse(stdout);
+  expect(schemaErrors("investigate", document)).toEqual([]);
+  const { answer, findings, pressure, missing: notSeen, reproduce } = document.result;
+  expect(answer.lead).toEqual(findings[0]);
+  expect(notSeen).toEqual([]);
+  expect(reproduce).toContainEqual(
+    expect.stringMatching(/^bootstorm investigate --processes 1.* --seed 1 --yes$/),
+  );
+
+  expect(filesIn(join(cwd, "run")).sort()).toEqual([
+    "report.html",
+    "waits-with-stacks.bst",
+    "waits.bst",
+  ]);
+  const again = bootstorm(["contention", "run/waits.bst", "--json"], { cwd });
+  expect(JSON.parse(again.stdout).result.trace).toEqual(pressure.contention.trace);
+
+  document.result.answer = {};
+  expect(schemaErrors("investigate", document)).not.toEqual([]);
+});
+
+test("text: the answer first, the report's place last; a new private folder for each run", (ctx) => {
+  const missing = needs("memfd_secret");
+  if (missing) return ctx.skip(missing);
+  const { stdout } = investigate(...SMALL, "--no-record");
+  expect(stdout).toMatch(/^On this kernel /);
+  const folder = join(cwd, "bootstorm-runs", filesIn(join(cwd, "bootstorm-runs"))[0]!);
+  expect(stdout).toMatch(new RegExp(`\nReport: file://${folder}/report.html\n$`));
+  expect(statSync(folder).mode & 0o077).toBe(0);
+  expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("--no-record was given");
+});
+
+describe("a folder that cannot be written is known before any work is done", () => {
+  test.for([
+    ["file/run", "a part of the path is not a folder"],
+    ["file", "a file is in the way"],
+    ["/proc/self", ""],
+  ] as const)("%s", ([out, why], ctx) => {
+    const missing = needs("memfd_secret");
+    if (missing) return ctx.skip(missing);
+    writeFileSync(join(cwd, "file"), "");
+    const { status, stdout, stderr } = investigate(...SMALL, "--out", out);
+    expect([status, stdout]).toEqual([3, ""]);
+    expect(stderr).toMatch(/^bootstorm: cannot write \S+ \(CANNOT_WRITE\)\n {2}why: /);
+    expect(stderr).toContain(why);
+    expect(filesIn(cwd)).toEqual(["file"]);
+  });
+});
+
+test("on a full disk: CANNOT_WRITE, and not even the folder of the run stays", (ctx) => {
+  const missing = needs("root");
+  if (missing) return ctx.skip(missing);
+  const disk = join(cwd, "full");
+  mkdirSync(disk);
+  spawnSync("mount", ["-t", "tmpfs", "-o", "size=16k", "bootstorm-test", disk]);
+  try {
+    writeFileSync(join(disk, "filler"), "x".repeat(16 << 10));
+    const { status, stdout, stderr } = investigate(...SMALL, "--out", "full/runs/first");
+    expect([status, stdout]).toEqual([3, ""]);
+    expect(stderr).toContain(
+      "(CANNOT_WRITE)\n  why: the file system is full\n  do:  free some space",
+    );
+    expect(filesIn(disk)).toEqual(["filler"]);
+  } finally {
+    spawnSync("umount", [disk]);
+  }
+});
+
+describe("interrupted: status 130, no answer, and nothing of ours stays, not even a folder", () => {
+  test.for([
+    ["SIGINT", "looking at this host"],
+    ["SIGTERM", "workers"],
+    ["SIGINT", "workers"],
+  ] as const)("%s at: %s", async ([signal, moment], ctx) => {
+    const missing = needs("memfd_secret");
+    if (missing) return ctx.skip(missing);
+    const flags = ["--yes", "--rounds", "10000", "--json"];
+    const run = startBootstorm(["investigate", ...flags], { cwd });
+    await until(() =>
+      moment === "workers" ? workersOf(run.pid).length > 0 : run.said().includes(moment),
+    );
+    run.kill(signal);
+    const { status, stdout, stderr } = await run.ended;
+    expect([status, stdout]).toEqual([130, ""]);
+    expect(stderr).toContain("bootstorm: interrupted (INTERRUPTED)");
+    expect(leftoversOf(run.pid, cwd)).toEqual([]);
+    expect(filesIn(cwd)).toEqual([]);
+  });
+
+  test("a folder that was there before stays, with what is in it", async (ctx) => {
+    const missing = needs("memfd_secret");
+    if (missing) return ctx.skip(missing);
+    mkdirSync(join(cwd, "kept"));
+    writeFileSync(join(cwd, "kept/notes"), "mine");
+    const flags = ["--yes", "--rounds", "10000", "--out", "kept"];
+    const run = startBootstorm(["investigate", ...flags], { cwd });
+    await until(() => workersOf(run.pid).length > 0);
+    run.kill("SIGINT");
+    await run.ended;
+    expect(filesIn(join(cwd, "kept"))).toEqual(["notes"]);
+  });
+});
+
+test("what a host lacks is said in the report, and the rest is done: no root, then no koffi", (ctx) => {
+  const missing = needs("root", "memfd_secret", "program setpriv");
+  if (missing) return ctx.skip(missing);
+  const command = asNobody(cwd);
+  mkdirSync(join(cwd, "home"));
+  spawnSync("chmod", ["a+rwx", join(cwd, "home")]);
+  const asked = ["investigate", ...SMALL, "--json"];
+  const run = () => {
+    const { status, stdout } = bootstorm(asked, { cwd: join(cwd, "home"), command });
+    expect(status).toBe(0);
+    const document = JSON.parse(stdout);
+    expect(schemaErrors("investigate", document)).toEqual([]);
+    expect(filesIn(join(cwd, "home", document.input.out))).toEqual(["report.html"]);
+    return document.result;
+  };
+  const withoutRoot = run();
+  expect(withoutRoot.pressure.phases.length).toBe(3);
+  expect(withoutRoot.missing).toEqual([
+    { what: "lock waits", why: expect.any(String), remedy: "run as root" },
+  ]);
+
+  rmSync(join(cwd, "node_modules/koffi"), { recursive: true });
+  rmSync(join(cwd, "home/bootstorm-runs"), { recursive: true });
+  const withoutKoffi = run();
+  expect(withoutKoffi.answer.lead.kind).toBe("no-pressure");
+  expect(withoutKoffi.missing).toEqual([
+    { what: "the load", why: expect.stringContaining("koffi"), remedy: "npm install koffi" },
+  ]);
+});
