@@ -6,7 +6,7 @@ import { checkDesign, DEFAULT_LIMITS } from "../src/core/check/check.ts";
 import { explore } from "../src/core/check/explore.ts";
 import { createInstance } from "../src/core/check/instance.ts";
 import { setupOf, TABLE_OPERATIONS } from "../src/core/check/question.ts";
-import { DESIGN_BY_NAME, DESIGNS } from "../src/core/kernel/design/presets.ts";
+import { DESIGN_BY_NAME, DESIGNS } from "../src/core/kernel/design/index.ts";
 import type { Design } from "../src/core/kernel/design.ts";
 import { bitsOf, lawsUnder } from "../src/core/kernel/law.ts";
 import { designOf, splitFamily } from "../test/check/family.ts";
@@ -57,7 +57,7 @@ for (const design of DESIGNS) {
   for (const operations of TABLE_OPERATIONS) {
     const code = `
       import { checkDesign } from ${JSON.stringify(`${process.cwd()}/dist/core/check/check.js`)};
-      import { DESIGN_BY_NAME } from ${JSON.stringify(`${process.cwd()}/dist/core/kernel/design/presets.js`)};
+      import { DESIGN_BY_NAME } from ${JSON.stringify(`${process.cwd()}/dist/core/kernel/design/index.js`)};
       const design = DESIGN_BY_NAME.get(${JSON.stringify(design.name)});
       checkDesign({ ...${JSON.stringify(asked)}, design, operations: ${JSON.stringify(operations)}, cpus: 4 });`;
     const { ms } = best(1, () => execFileSync("node", ["--input-type=module", "-e", code]));

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { explore } from "../../src/core/check/explore.ts";
 import { createInstance, type InstanceSetup } from "../../src/core/check/instance.ts";
 import { OPERATION_SETS, type Question, setupOf } from "../../src/core/check/question.ts";
-import { DESIGN_BY_NAME } from "../../src/core/kernel/design/presets.ts";
+import { DESIGN_BY_NAME } from "../../src/core/kernel/design/index.ts";
 import type { Design } from "../../src/core/kernel/design.ts";
 import { bitsOf, lawsUnder } from "../../src/core/kernel/law.ts";
 import { bruteForce } from "./brute.ts";

@@ -1,4 +1,4 @@
-import { linux420 } from "../../src/core/kernel/design/presets.ts";
+import { linux420 } from "../../src/core/kernel/design/linux-4.20.ts";
 import type { Design, SplitFlush } from "../../src/core/kernel/design.ts";
 import type { Member } from "./promela.ts";
 

@@ -1,8 +1,8 @@
 import { assert } from "../assert.ts";
 import type { Lock } from "../kernel/design.ts";
 import { IRQS_OFF_FLUSH, LOCK_RULE, PAGE_RULE } from "../kernel/law.ts";
-import type { Machine } from "../kernel/machine.ts";
 import { type Instruction, KIND } from "../kernel/machine/instruction.ts";
+import type { Machine } from "../kernel/machine.ts";
 import { labelOf, type Operation } from "../kernel/operation.ts";
 import { program } from "../kernel/path/program.ts";
 import type { Kernel } from "../kernel/path/section.ts";

@@ -7,6 +7,7 @@ import { type Coverage, coverageOf, emptyReason } from "./coverage.ts";
 import { type Exploration, type ExploreOptions, explore } from "./explore.ts";
 import { createInstance, type InstanceSetup } from "./instance.ts";
 import { badQuestion, parseProgram, type Question, setupOf } from "./question.ts";
+import { BYTES_BESIDE_STATE } from "./state-store.ts";
 
 /** How far a search may go. The core has no clock: `shouldStop` is asked every 4,096 states. */
 export interface Limits {
@@ -162,7 +163,7 @@ export function estimateSize(question: Question, limits: Limits = DEFAULT_LIMITS
     return { cpus, states };
   });
   const setup = setupOf(question);
-  const row = createInstance(setup).machine.bytes + 4 + 10;
+  const row = createInstance(setup).machine.bytes + BYTES_BESIDE_STATE;
   const last = measured.at(-1) ?? { cpus: question.cpus, states: 1 };
   const before = measured.at(-2) ?? last;
   const ratio = before === last ? 1 : last.states / before.states;

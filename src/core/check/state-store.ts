@@ -109,6 +109,9 @@ export class StateStore {
   }
 }
 
+/** Where a state was reached from, and its share of the index on average. */
+export const BYTES_BESIDE_STATE = 4 + 16;
+
 const CHUNK_BITS = 14;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
 

@@ -1,5 +1,5 @@
-import { BLOCKED } from "../kernel/machine.ts";
 import { KIND } from "../kernel/machine/instruction.ts";
+import { BLOCKED } from "../kernel/machine.ts";
 import { ENTRY_IS_TABLE } from "../kernel/operation.ts";
 import type { Instance } from "./instance.ts";
 

@@ -1,8 +1,8 @@
 /**
  * The attributes of a page-table entry that the direct-map code changes, as a bit set. The frame is
  * left out: a direct map is an identity map, so two entries for one address never differ in frame.
- * G and D are left out too: no law looks at them (facts: a page that went np and p again comes back
- * without G and D, which only makes a collapse less likely).
+ * G and D are left out too: no law looks at them. (__set_pages_np clears them and __set_pages_p does
+ * not set them again, arch/x86/mm/pat/set_memory.c v7.0: that only makes a collapse less likely.)
  */
 export const PRESENT = 1;
 export const WRITABLE = 2;

@@ -53,56 +53,56 @@ export const STORE_UNREACHABLE = law(
   "C2-store",
   "fatal",
   "a PTE is stored into a table that is no longer reachable, or freed",
-  "facts: kernel §8 C2; 1aac65f3e651",
+  "docs/check.md, law C2; what tip 1aac65f3e651 (July 2026) fixes in collapse",
 );
 export const WALK_FREED = law(
   4,
   "C2-walk",
   "fatal",
   "a page walk, or a look-up, uses a page-table page that is freed",
-  "facts: kernel §8 C2; SDM vol 3A 4.10.4.1 (paging-structure caches)",
+  "docs/check.md, law C2; SDM vol 3A 4.10.4.1 (paging-structure caches)",
 );
 export const LOST_UPDATE = law(
   5,
   "C3-lost",
   "undefined",
   "the tables do not say what the last request of the page's owner asked for",
-  "facts: kernel §8 C3",
+  "docs/check.md, law C3",
 );
 export const NO_EFFECT = law(
   6,
   "C3-effect",
   "undefined",
   "a request returns and the tables do not show it",
-  "facts: kernel §8 C3",
+  "docs/check.md, law C3",
 );
 export const STALE_AT_RETURN = law(
   7,
   "C4-stale",
   "undefined",
   "a flushing request returns and a TLB may still hold a translation that contradicts it",
-  "facts: kernel §8 C4",
+  "docs/check.md, law C4; what cpa_flush is for, arch/x86/mm/pat/set_memory.c",
 );
 export const TABLE_OVER_TABLE = law(
   8,
   "C6-table",
   "benign",
   "an entry is written over a table that nobody frees: direct_pages_count is wrong",
-  "facts: kernel §8 C6",
+  "docs/check.md, law C6; split_page_count, arch/x86/mm/pat/set_memory.c",
 );
 export const LOCK_RULE = law(
   9,
   "C7-lock",
   "fatal",
   "a CPU sleeps under a spinlock, or returns with a lock held",
-  "facts: kernel §8 C7; lkml.org/lkml/2008/9/23/383",
+  "docs/check.md, law C7; split_large_page drops cpa_lock for alloc_pages(GFP_KERNEL)",
 );
 export const PAGE_RULE = law(
   10,
   "C8-page",
   "benign",
   "a page-table page is leaked, or freed twice",
-  "facts: kernel §8 C8",
+  "docs/check.md, law C8; split_large_page frees what __split_large_page did not use",
 );
 export const ASSIGNED_UNDER_LARGE = law(
   11,
@@ -116,50 +116,49 @@ export const ASSIGNED_UNDER_STALE = law(
   "R8-tlb",
   "warning",
   "a page belongs to a guest and a TLB may still hold a writable large translation of it",
-  "facts: kernel §8 R8 note; whether the hardware checks TLB hits is not verified",
+  "docs/check.md, law R8; whether the hardware checks the RMP on a TLB hit is not verified",
 );
 export const NOT_VALIDATED = law(
   13,
   "R3-access",
   "fatal",
   "a guest touches a private page that is not assigned to it and validated (#NPF or #VC 0x404)",
-  "APM vol 2 15.36.10; facts: kernel §8 R3",
+  "APM vol 2 15.36.10; docs/check.md, law R3",
 );
 export const VALIDATED_UNASSIGNED = law(
   14,
   "R4-validated",
   "fatal",
   "a page that is not assigned to the guest is validated",
-  "facts: kernel §8 R4, R9",
+  "docs/check.md, law R4; APM vol 2 15.36 (PVALIDATE; RMPUPDATE clears Validated)",
 );
 export const DEADLOCK = law(
   15,
   "C7-deadlock",
   "fatal",
   "no CPU can go on, and not all are done",
-  "facts: kernel §8 C7",
+  "docs/check.md, law C7; lkml.org/lkml/2008/9/23/383",
 );
 export const NO_PROGRESS = law(
   16,
   "C8-progress",
   "fatal",
   "from some state on, the CPUs can never finish",
-  "facts: kernel §8 C8",
-);
-
-export const IRQS_OFF_FLUSH = law(
-  18,
-  "C7-irqs",
-  "warning",
-  "a CPU sends a flush IPI, and waits for the answers, with interrupts off",
-  "kernel/smp.c, smp_call_function_many: may deadlock; whether it does is C7-deadlock's to say",
+  "docs/check.md, law C8",
 );
 export const STALE_UNCHANGED = law(
   17,
   "C4-early",
   "warning",
   "a flushing request finds its work done by another CPU and returns before that CPU's flush",
-  "derived; only callers that share a page can see it, which asm/set_memory.h forbids",
+  "docs/check.md, law C4; only callers that share a page can see it, which asm/set_memory.h forbids",
+);
+export const IRQS_OFF_FLUSH = law(
+  18,
+  "C7-irqs",
+  "warning",
+  "a CPU sends a flush IPI, and waits for the answers, with interrupts off",
+  "kernel/smp.c, smp_call_function_many: may deadlock; whether it does is C7-deadlock's to say",
 );
 
 export const LAWS: readonly Law[] = [

@@ -97,7 +97,7 @@ export const ENTRY_IS_TABLE = 16;
 export const ENTRY_IS_MARKED_TABLE = 17;
 /** Result of `scanPtes` when the entries cannot become one. */
 export const NOT_EQUAL = 16;
-/** Results of the RMP instructions (facts/kernel.md §3; APM vol 2 §15.36). */
+/** Results of the RMP instructions (arch/x86/include/asm/sev.h, v6.9; APM vol 2 15.36). */
 export const RMP_OK = 0;
 export const RMP_FAIL_INUSE = 3;
 export const RMP_FAIL_OVERLAP = 4;

@@ -14,13 +14,25 @@ export function caveatsOf(result: InvestigateResult): readonly Prose[] {
       : prose`${what}: ${why}. To allow it: ${code(remedy)}`,
   );
   const { pressure, spinlockVisibility } = result;
-  if (pressure?.contention === undefined) return missing;
+  if (pressure === undefined) return missing;
+  const load = [...missing, ...superlinearCaveats(pressure)];
+  if (pressure.contention === undefined) return load;
   return [
-    ...missing,
+    ...load,
     ...visibilityCaveats(spinlockVisibility ?? "unknown"),
     ...contentionCaveats(pressure.contention),
     ...priceCaveats(pressure),
   ];
+}
+
+/** More than N times the work of one by N: the one was held up by something else. */
+function superlinearCaveats({ scaling }: PressureResult): readonly Prose[] {
+  return scaling
+    .filter(({ processes, ratio }) => ratio.low > processes)
+    .map(
+      ({ phase, processes }) =>
+        prose`${phase}: ${processes} processes got more than ${processes} times as much as one. One alone is then slowed by something else, such as idle CPUs that must wake up for each TLB flush: do not read it as a gain.`,
+    );
 }
 
 /** What to doubt in any table of lock waits. */

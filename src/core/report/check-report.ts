@@ -179,7 +179,9 @@ function triedFacts(verdict: Verdict, elapsedMs: number): Fact[] {
     },
     { label: "reductions", text: coverage.reductions.join("; ") || "none" },
     ...(selfCheck === undefined
-      ? []
+      ? coverage.selfCheckAbsent === undefined
+        ? []
+        : [{ label: "their self-check", text: `not made: ${coverage.selfCheckAbsent}` }]
       : [
           {
             label: "their self-check",

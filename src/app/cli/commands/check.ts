@@ -53,18 +53,18 @@ export function define(command: Command): void {
     .description(
       "Say whether a lock design for the kernel's direct map is safe, by trying every interleaving;\nif not, show the shortest run that breaks it. Without flags: all designs, all operations.",
     )
-    .option("--design <name…>", "a design by name, or a JSON file with one of your own", collect)
+    .option(
+      "--design <name…>",
+      "a design by name, or a JSON file with one of your own (default: all)",
+      collect,
+    )
     .option(
       "--ops <operations…>",
-      "a set by name, or requests of each CPU such as 'ro rw, nx'",
+      "a set by name, or requests of each CPU such as 'ro rw, nx' (default: those of the table)",
       collect,
     )
     .option("--cpus <n>", "CPUs that run at once", wholeNumber(1, 16), 4)
-    .option(
-      "--pages <n>",
-      "4 KiB pages (default: one for each CPU, or as the operations say)",
-      wholeNumber(1, 64),
-    )
+    .option("--pages <n>", "4 KiB pages (default: as the operations say)", wholeNumber(1, 64))
     .option("--regions <n>", "2 MiB regions the pages lie in", wholeNumber(1, 64), 1)
     .option(
       "--start <size>",
@@ -89,7 +89,11 @@ export function define(command: Command): void {
       oneOf("broadcast", "ipi"),
       "broadcast",
     )
-    .option("--omit <label>", "leave out a step of the kernel, to see that it is missed", collect)
+    .option(
+      "--omit <label>",
+      "leave out a step of the kernel, to see that it is missed (default: nothing)",
+      collect,
+    )
     .option("--removals", "take away each lock, flush and second look of the design in turn")
     .option("--no-merge", "try every lock step by itself: slower, the same verdict")
     .option("--no-symmetry", "count CPUs that are alike apart: slower, the same verdict")
@@ -106,9 +110,13 @@ export function define(command: Command): void {
       oneOf(...TERMS),
       "linux",
     )
-    .option("--save <file>", "keep the run that breaks a law, for --replay", fileName)
-    .option("--replay <file>", "run a saved schedule again")
-    .option("--html <file>", "write the report as one HTML page", fileName);
+    .option(
+      "--save <file>",
+      "keep the run that breaks a law, for --replay (default: not kept)",
+      fileName,
+    )
+    .option("--replay <file>", "run a saved schedule again (default: none)")
+    .option("--html <file>", "write the report as one HTML page (default: none)", fileName);
   withCommonFlags(command)
     .addHelpText(
       "after",

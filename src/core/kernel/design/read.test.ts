@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DESIGN_BY_NAME } from "./presets.ts";
+import { DESIGN_BY_NAME } from "./index.ts";
 import { problemsOf, readDesign } from "./read.ts";
 
 function problems(file: unknown): string[] {

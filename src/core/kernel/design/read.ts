@@ -8,7 +8,7 @@ import {
   SPLIT_FLUSHES,
   sectionsAround,
 } from "../design.ts";
-import { DESIGN_BY_NAME } from "./presets.ts";
+import { DESIGN_BY_NAME } from "./index.ts";
 
 /**
  * A design of the user's own, from parsed JSON. Fields that are absent are those of `base`:

@@ -37,13 +37,7 @@ export function readPmd(l: Layout, s: Uint8Array, cpu: number, region: number): 
 }
 
 /** Through the pointer of the last look-up. */
-export function readPte(
-  l: Layout,
-  f: Findings,
-  s: Uint8Array,
-  cpu: number,
-  page: number,
-): number {
+export function readPte(l: Layout, f: Findings, s: Uint8Array, cpu: number, page: number): number {
   const pointer = pointerOf(l, s, cpu);
   if (pointer === POINTER_FREED) f.broken |= WALK_FREED.bit;
   if (pointer === POINTER_CURRENT) return s[l.pte[page]!]! & 15;

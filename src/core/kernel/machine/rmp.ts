@@ -49,13 +49,7 @@ export function guestAccess(l: Layout, f: Findings, s: Uint8Array, page: number)
 }
 
 /** The laws R8, for a page. `large`: what a TLB may hold of it in sizes above 4 KiB. */
-export function judgeRmp(
-  l: Layout,
-  f: Findings,
-  s: Uint8Array,
-  page: number,
-  large: number,
-): void {
+export function judgeRmp(l: Layout, f: Findings, s: Uint8Array, page: number, large: number): void {
   if (!(s[l.rmp[page]!]! & ASSIGNED)) return;
   const region = l.regionOfPage[page]!;
   // Assigned as a whole: the host writes to none of the 512 pages.

@@ -6,7 +6,8 @@ import { enter, flushTlb, type Kernel, leave } from "./section.ts";
  *
  * The scan is one step here: the kernel reads 512 entries one after the other. What a slower scan
  * could add is a table that was never equal at one instant; every such run has a store between
- * scan and set, which this model sees as a lost update already (test: brute force, scan by entry).
+ * scan and set, which this model sees as a lost update already. SPIN's model scans entry by entry
+ * and agrees (test/check/promela.ts).
  */
 export function* collapseLargePages(kernel: Kernel, live: readonly number[] = []): Path {
   const { design } = kernel;

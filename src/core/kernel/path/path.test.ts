@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { formatAttributes, PAGE_KERNEL } from "../attributes.ts";
-import { DESIGN_BY_NAME } from "../design/presets.ts";
-import { Machine } from "../machine.ts";
+import { DESIGN_BY_NAME } from "../design/index.ts";
 import { KIND } from "../machine/instruction.ts";
+import { Machine } from "../machine.ts";
 import { labelOf } from "../operation.ts";
 import { REQUESTS } from "../request.ts";
 import { program } from "./program.ts";

@@ -10,8 +10,8 @@ import { changePageAttrRounds, changePageAttrSetClr } from "./set-memory.ts";
 
 /**
  * rmp_make_private / rmp_make_shared and what the guest does around it: a page state change.
- * 2022: out-of-tree host v5-v10, unmaps every 4 KiB page from the direct map. 6.9: upstream
- * adjust_direct_map, splits the large entry once. (facts: kernel §3)
+ * 2022: the SNP host series v5 to v10, which the talk ran: set_direct_map_invalid_noflush of every
+ * 4 KiB page. 6.9: adjust_direct_map, arch/x86/virt/svm/sev.c, splits the large entry once.
  */
 export function* pageStateChange(kernel: Kernel, request: Request): Path {
   const old = request.via === "rmpupdate-2022";
