@@ -15,6 +15,7 @@ import {
 } from "../../../core/report/check-report.ts";
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { TERMS, type Terms } from "../../../core/report/page-table-terms.ts";
+import { wrap } from "../../../core/report/plain-text.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
@@ -121,8 +122,8 @@ export function define(command: Command): void {
     .addHelpText(
       "after",
       `
-Designs: ${DESIGNS.map((design) => design.name).join(", ")}
-Operations: ${OPERATION_SETS.map((set) => set.name).join(", ")}
+${wrap(`Designs: ${DESIGNS.map((design) => design.name).join(", ")}`, 96, "  ")}
+${wrap(`Operations: ${OPERATION_SETS.map((set) => set.name).join(", ")}`, 96, "  ")}
 Exit status: 0 safe (or a table); 1 a law is broken; 5 unknown, a limit was reached; 6 unknown, the
 question tests nothing.
 
