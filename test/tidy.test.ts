@@ -90,6 +90,7 @@ test("every source file is imported by another, or is where a program starts", (
   const starts = [
     "src/app/cli/main.ts",
     "src/app/cli/check-worker.ts",
+    "src/app/cli/simulate-worker.ts",
     "src/host/secretmem/worker.ts",
   ];
   const used = new Set(products.flatMap(importsOf));

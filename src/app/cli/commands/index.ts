@@ -45,4 +45,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "say whether a lock design is safe; if not, show the shortest run that breaks it",
     load: () => import("./check.ts"),
   },
+  {
+    name: "simulate",
+    summary: "say how a boot storm goes on a modelled host, and which lock is to blame",
+    load: () => import("./simulate.ts"),
+  },
 ];
