@@ -215,7 +215,7 @@ describe("as an ordinary user with 1 MiB of lockable memory", () => {
   test("a measurement keeps within the limit by itself, and says so", async () => {
     const script = `
       const { budget, memlockBytes } = await measurePressure({
-        ...options(0), processCounts: [2], rounds: 1, warmups: 0, pagesPerProcess: 512,
+        ...options(0), processCounts: [2], rounds: 1, warmups: 0, recordings: [], pagesPerProcess: 512,
         memoryShare: 0.01, seed: 1,
       });
       console.log(JSON.stringify({ budget, memlockBytes }));
