@@ -125,7 +125,10 @@ function proseList(items: readonly Prose[]): Markup {
   );
 }
 
-export function figure(draw: (size: { width: number; height: number }) => Drawing, id: string): Markup {
+export function figure(
+  draw: (size: { width: number; height: number }) => Drawing,
+  id: string,
+): Markup {
   return element(
     "figure",
     {},

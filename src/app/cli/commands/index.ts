@@ -50,4 +50,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "say how a boot storm goes on a modelled host, and which lock is to blame",
     load: () => import("./simulate.ts"),
   },
+  {
+    name: "explore",
+    summary: "put lock designs and policies in one table: safe, and how fast",
+    load: () => import("./explore.ts"),
+  },
 ];

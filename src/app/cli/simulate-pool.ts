@@ -1,0 +1,78 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { StormRun } from "../../core/analyze/storm-run.ts";
+import type { Scenario } from "../../core/scenario/scenario.ts";
+
+/** Plain data: it travels by structured clone. */
+export interface StormJob {
+  readonly scenario: Scenario;
+}
+
+/** Threads that simulate, one storm each at a time, in the order in which storms are asked for. */
+export interface StormPool {
+  simulate(scenario: Scenario): Promise<StormRun>;
+  /** Ends the threads; storms that are not done are never answered. */
+  end(): Promise<void>;
+}
+
+interface Asked {
+  readonly job: StormJob;
+  resolve(run: StormRun): void;
+  reject(error: unknown): void;
+}
+
+/** @param signal  ends the threads at once, and rejects what was asked with its reason */
+export function openStormPool(signal: AbortSignal): StormPool {
+  const waiting: Asked[] = [];
+  const working = new Map<Worker, Asked>();
+  const idle: Worker[] = [];
+  let failure: unknown;
+
+  function next(): void {
+    while (waiting.length > 0 && working.size < availableParallelism()) {
+      const worker = idle.pop() ?? start();
+      const asked = waiting.shift()!;
+      working.set(worker, asked);
+      worker.postMessage(asked.job);
+    }
+  }
+
+  function start(): Worker {
+    const worker = new Worker(new URL("simulate-worker.js", import.meta.url));
+    worker.on("message", (run: StormRun) => {
+      const asked = working.get(worker)!;
+      working.delete(worker);
+      idle.push(worker);
+      asked.resolve(run);
+      next();
+    });
+    worker.on("error", fail);
+    return worker;
+  }
+
+  function fail(error: unknown): void {
+    failure ??= error;
+    const lost = [...working.values(), ...waiting.splice(0)];
+    void end();
+    for (const asked of lost) asked.reject(failure);
+  }
+
+  async function end(): Promise<void> {
+    signal.removeEventListener("abort", abort);
+    const all = [...working.keys(), ...idle.splice(0)];
+    working.clear();
+    await Promise.all(all.map((worker) => worker.terminate()));
+  }
+
+  const abort = () => fail(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  return {
+    simulate: (scenario) =>
+      new Promise((resolve, reject) => {
+        if (failure !== undefined) return reject(failure);
+        waiting.push({ job: { scenario }, resolve, reject });
+        next();
+      }),
+    end,
+  };
+}

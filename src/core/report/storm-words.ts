@@ -1,0 +1,57 @@
+// What a simulated storm's numbers are called.
+import type { StormCurve, StormSeries } from "../analyze/storm-curve.ts";
+import type { StormField, StormPoint } from "../analyze/storm-point.ts";
+import { formatCount, formatNs } from "../units.ts";
+import { code, type Prose, prose } from "./prose.ts";
+
+/** `1 VM`, `64 VMs`. */
+export function vms(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "VM" : "VMs"}`;
+}
+
+export function msText(ms: number): string {
+  return formatNs(ms * 1e6);
+}
+
+/** The PSP is no lock of the kernel's memory code; a reader may not know its mutex. */
+export function lockProse(name: string): Prose {
+  return name === "sev_cmd_mutex" ? prose`the PSP (${code(name)})` : prose`${code(name)}`;
+}
+
+/** True when the x axis counts all VMs of the storm. */
+export function countsVms({ x, series }: StormCurve): boolean {
+  const counts = x !== undefined && /^guests\[\d+\]\.count$/.test(x);
+  return counts && series.every((one) => one.points.every((each) => each.point.vms === each.x));
+}
+
+/** `64 VMs`, or `background.cpuBurners 16`. */
+export function xProse(curve: StormCurve, x: number): Prose {
+  return countsVms(curve) ? prose`${vms(x)}` : prose`${code(curve.x!)} ${x}`;
+}
+
+/** `host.design linux-4.20, host.flush ipi` */
+export function fieldsProse(fields: readonly StormField[]): Prose {
+  return fields.flatMap(({ path, label }, i) => [
+    ...(i === 0 ? [] : [", "]),
+    ...prose`${code(path)} ${label}`,
+  ]);
+}
+
+/** The values alone, for the end of a line: `no-cpa-lock, warm`. */
+export function seriesName({ fields }: StormSeries): string {
+  return fields.length === 0 ? "boot time" : fields.map((field) => field.label).join(", ");
+}
+
+/** `53 % of it waiting for cpa_lock and 40 % for the PSP`; empty when nothing was waited for. */
+export function blameProse({ locks }: StormPoint, from: number): Prose {
+  const waited = locks
+    .filter((lock) => lock.shareOfBoot >= from)
+    .sort((a, b) => b.shareOfBoot - a.shareOfBoot)
+    .slice(0, 2);
+  return waited.flatMap(({ name, shareOfBoot }, i) => {
+    const percent = `${Math.round(shareOfBoot * 100)} %`;
+    return i === 0
+      ? prose`${percent} of it waiting for ${lockProse(name)}`
+      : prose` and ${percent} for ${lockProse(name)}`;
+  });
+}
