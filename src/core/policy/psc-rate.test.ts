@@ -62,7 +62,7 @@ test("a million asks in one virtual second go at ⌈(k − burst)·10⁹/rate⌉
 });
 
 test("one guest's M pages of cost c take max(M·c, max(0, M − b)·p + c), page by page", () => {
-  // The closed form of facts on simulation §2.5, for rates of a whole number of ns a page.
+  // The closed form max(M·c, (M−b)·p+c), for rates of a whole number of ns a page.
   const cases = fc.record({
     pageNs: fc.constantFrom(1, 10, 1000, 12_500, 1_000_000),
     burst: fc.integer({ min: 1, max: 60 }),

@@ -156,11 +156,18 @@ type GuestGroup = ScenarioFile["guests"][number];
 
 function guestProblems(group: GuestGroup, i: number): readonly ScenarioProblem[] {
   const loadedMiB = group.firmwareMiB + group.kernelMiB;
+  const extraMax = (group.memoryMiB - group.firmwareMiB) * 256;
   const path = (field: string): Path => ["guests", i, field];
   const atMost = (field: string, value: number, max: number, what: string) =>
     value <= max ? [] : [{ path: path(field), problem: tooMany(value, max, what) }];
   return [
     ...atMost("kernelMiB", loadedMiB, group.memoryMiB, "memoryMiB, with the firmware"),
+    ...atMost(
+      "launchExtraPages",
+      group.launchExtraPages,
+      extraMax,
+      "memoryMiB beside the firmware",
+    ),
     ...atMost("acceptVcpus", group.acceptVcpus, group.vcpus, "vcpus"),
     ...evenMiB(group, path("memoryMiB")),
     ...repeatedNames(

@@ -168,7 +168,7 @@ export class LockBank {
 
   /**
    * The lock word moves to the CPU; behind a waiter it takes two transfers: the release writes the
-   * waiter's queue node, and the waiter the lock word (facts: numbers §3.2).
+   * waiter's queue node, and the waiter the lock word.
    */
   #handOverTo(at: number, lock: number, cpu: number, requested: number, free: number): number {
     const contended = free > requested;

@@ -17,7 +17,7 @@ function run(file: unknown) {
   return simulate(read.scenario);
 }
 
-/** EPYC 7313P, 6.1.0-rc4-snp (facts: numbers §2.1). */
+/** EPYC 7313P, 6.1.0-rc4-snp. */
 const severifastHost = (ns: Record<string, number>) => ({
   cpus: 32,
   sockets: 1,
@@ -159,7 +159,7 @@ it("SEVeriFast, pre-encryption by size: within 2 % from 128 KiB up, 3 % at 64 Ki
   }
 });
 
-it("MCS lock by Boyd-Wickizer's chain: speed-up within 3 % (facts: numbers §3.2)", () => {
+it("MCS lock by Boyd-Wickizer's chain: speed-up within 3 %", () => {
   // a 10 µs outside, s 0.5 µs held, c 0.1 µs for a hand-over behind a waiter.
   const chain = [
     [8, 7.75],

@@ -28,8 +28,8 @@ const SHARE = "share of one change_page_attr round of 1.3 µs; only the sum ente
 const ROUND = "(3.7 − 1.0)/2 µs: SEVeriFast's serial remainder per page less RMPUPDATE, two rounds";
 
 /**
- * A Milan server and its kernel's code. `facts/numbers.md` §6 has the reasoning; nothing here was
- * measured on SNP hardware by us.
+ * A Milan server and its kernel's code. Each constant says where it comes from;
+ * nothing here was measured on SNP hardware by us.
  */
 export const EPYC_MILAN = {
   // One CPA round, under cpa_lock where the design has it.
