@@ -1,8 +1,7 @@
 // Does the pressure load through koffi cost what it costs in C? Runs both side by side, round by
 // round in random order, and prints the medians and their ratio.
 //
-//   npm run build
-//   node -e 'import("vite").then((v) => v.runnerImport("./bench/secretmem.ts"))'
+//   npm run build && npx tsx bench/secretmem.ts
 //
 // ROUNDS=60 and PAGES=512 in the environment change how much it does. Needs gcc.
 import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process";

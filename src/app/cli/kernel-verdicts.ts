@@ -2,10 +2,9 @@
 // the two fixes that keep the lock away from what SNP hosts do most.
 import { TABLE_OPERATIONS } from "../../core/check/question.ts";
 import type { CpaGeneration } from "../../core/facts/cpa-generation.ts";
-import { DESIGN_BY_NAME } from "../../core/kernel/design/index.ts";
 import type { TimedVerdict } from "../../core/report/check-report.ts";
-import { checkInThread } from "./check-thread.ts";
 import type { Session } from "./run.ts";
+import { usualVerdicts } from "./usual-verdicts.ts";
 import { verdictJson } from "./verdict-json.ts";
 
 export interface KernelVerdicts {
@@ -28,8 +27,6 @@ const DESIGNS_OF: Readonly<
   "2026-fixes": ["linux-7.3", "linux-7.3-no-cpa-lock"],
 };
 const FIXES = ["skip-for-present", "per-pmd-lock"];
-/** Every violation we know needs two CPUs; three show that a third changes nothing. */
-const CPUS = 3;
 
 /** @returns undefined where the kernel's generation is not known */
 export async function kernelVerdicts(
@@ -39,25 +36,11 @@ export async function kernelVerdicts(
   const designs = DESIGNS_OF[generation];
   if (designs === undefined) return undefined;
   const [own, without] = designs;
-  const questions = [...designs, ...FIXES].flatMap((name) =>
-    TABLE_OPERATIONS.map((operations) => ({
-      design: DESIGN_BY_NAME.get(name!)!,
-      operations,
-      cpus: CPUS,
-      regions: 1,
-      tlbRule: "note-2007" as const,
-      memoryModel: "sc" as const,
-      flush: "broadcast" as const,
-    })),
+  const verdicts = await usualVerdicts(
+    session,
+    [own, ...(without === undefined ? [] : [without]), ...FIXES],
+    TABLE_OPERATIONS,
   );
-  const { verdicts } = await checkInThread(session, {
-    questions,
-    removals: false,
-    memoryBytes: 2 ** 29,
-    limitMs: 60_000,
-    merge: true,
-    symmetry: true,
-  });
   return { own, ...(without === undefined ? {} : { without }), verdicts };
 }
 

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { frontOf } from "../../../core/analyze/storm-front.ts";
 import type { StormPoint } from "../../../core/analyze/storm-point.ts";
-import { DESIGN_BY_NAME, DESIGNS } from "../../../core/kernel/design/index.ts";
+import { DESIGNS } from "../../../core/kernel/design/index.ts";
 import { POLICIES } from "../../../core/policy/registry.ts";
 import type { TimedVerdict } from "../../../core/report/check-report.ts";
 import { type ExploreRow, exploreReport } from "../../../core/report/explore-report.ts";
@@ -11,13 +11,13 @@ import { htmlPage } from "../../../core/report/html-page.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberList, oneOf, wholeNumber } from "../arguments.ts";
-import { checkInThread } from "../check-thread.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
 import { changesOf, type ScenarioFlags, setField } from "../simulate-flags.ts";
 import { simulatePoints } from "../simulate-run.ts";
 import { type ScenarioChange, scenarioWith } from "../simulate-scenario.ts";
 import { shellWord, simulationCaveats, simulationFacts } from "../simulate-words.ts";
 import { textSize } from "../terminal.ts";
+import { usualVerdicts } from "../usual-verdicts.ts";
 import { verdictJson } from "../verdict-json.ts";
 import { VERSION } from "../version.ts";
 
@@ -29,8 +29,6 @@ interface Flags extends ScenarioFlags {
 }
 
 const OPERATIONS = ["set_direct_map", "ro"];
-/** Every violation we know needs two CPUs; three show that a third changes nothing. */
-const CPUS = 3;
 const POLICY_NAMES = ["none", "boot-cap", "lazy-accept"];
 const COUNT = "guests[0].count";
 
@@ -92,7 +90,7 @@ async function explore(session: Session, name: string, flags: Flags): Promise<An
     ...changesOf(flags),
     ...axes(designs, policies, flags.vms),
   ]);
-  const verdicts = await verdictsOn(session, designs);
+  const verdicts = await usualVerdicts(session, designs, OPERATIONS);
   const points = await simulatePoints(session, read.points);
   const rows = rowsOf(designs, policies, flags.vms, points, verdicts);
   const caveats = [
@@ -138,29 +136,6 @@ function axes(
     ),
     axis(COUNT, vms),
   ];
-}
-
-async function verdictsOn(session: Session, designs: readonly string[]) {
-  const questions = designs.flatMap((name) =>
-    OPERATIONS.map((operations) => ({
-      design: DESIGN_BY_NAME.get(name)!,
-      operations,
-      cpus: CPUS,
-      regions: 1,
-      tlbRule: "note-2007" as const,
-      memoryModel: "sc" as const,
-      flush: "broadcast" as const,
-    })),
-  );
-  const { verdicts } = await checkInThread(session, {
-    questions,
-    removals: false,
-    memoryBytes: 2 ** 29,
-    limitMs: 60_000,
-    merge: true,
-    symmetry: true,
-  });
-  return verdicts;
 }
 
 /** Points come in the order of the axes: designs, policies, numbers of VMs. */
