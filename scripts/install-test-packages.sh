@@ -6,10 +6,15 @@ set -euo pipefail
 packages=(
   linux-perf      # the other witness of lock waits
   trace-cmd       # peer of the ring-buffer decoder, in bench/
-  chromium        # opens the report as a reader would
-  qemu-system-x86 # doctor asks it whether KVM runs a guest
+  chromium        # opens the report as a reader would, and runs the core in a tab
+  qemu-system-x86 # doctor asks it whether KVM runs a guest; storm boots VMs
+  busybox-static  # what runs in those VMs
+  linux-image-cloud-amd64 # what they boot
+  xz-utils zstd lz4 bzip2 # unpack kernels
+  cpio            # the other reader of an initramfs
   spin gcc        # the other model checker
   libc6-dev
+  g++ libns3-dev  # peers of the event calendar, in bench/
 )
 
 missing=()

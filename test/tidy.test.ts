@@ -25,7 +25,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "core/report": [...SMALL, "analyze", "facts", "stats", "check", "kernel"].map(core),
   "host/exec": ["core"],
   "host/store": ["core"],
+  "host/guest": ["core", "host/exec", "host/store"],
   "host/probe": ["core", "host/exec", "host/store"],
+  "host/qemu": ["core", "host/exec", "host/store"],
   "host/secretmem": ["core", "host/exec", "host/store"],
   "host/tracefs": ["core", "host/exec", "host/store"],
   "app/cli": ["core", "host"],
@@ -63,6 +65,17 @@ test("the core reads no clock and no entropy", () => {
   expect(found).toEqual([]);
 });
 
+test("what is simulated is computed with what every engine rounds alike", () => {
+  // ECMA-262 leaves logarithms and powers to the engine. Constant powers of two are exact in all.
+  const exact = "abs|ceil|clz32|floor|imul|max|min|round|sqrt|LN2|SQRT2|SQRT1_2";
+  const approximated = new RegExp(`\\bMath\\.(?!(?:${exact})\\b)|(?<!\\b2 )\\*\\*|\\*\\* (?!\\d)`);
+  const rooms = ["core/random", "core/kernel", "core/policy", "core/scenario", "core/sim"];
+  const found = products.filter(
+    (path) => rooms.includes(roomOf(path)) && approximated.test(codeOf(path)),
+  );
+  expect(found).toEqual([]);
+});
+
 test("analyze does not format", () => {
   const formatting = /\/units\.ts|toFixed|toLocaleString/;
   const analyze = products.filter((path) => path.startsWith("src/core/analyze/"));
@@ -89,6 +102,7 @@ test("tests neither sleep nor race a clock of their own", () => {
 test("every source file is imported by another, or is where a program starts", () => {
   const starts = [
     "src/app/cli/main.ts",
+    "src/app/cli/calibrate-worker.ts",
     "src/app/cli/check-worker.ts",
     "src/app/cli/simulate-worker.ts",
     "src/host/secretmem/worker.ts",

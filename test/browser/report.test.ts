@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import axe from "axe-core";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { InvestigateResult } from "../../src/core/analyze/investigate.ts";
 import { pressureCurve } from "../../src/core/report/curve.ts";
@@ -21,6 +21,7 @@ import {
   withoutRecording,
 } from "../fixtures/investigate.ts";
 import { needs } from "../needs.ts";
+import { openChromium } from "./chromium.ts";
 
 const maker = { version: "0.1.0", at: "2025-11-22 11:20 UTC" };
 const missing = needs("program chromium");
@@ -31,17 +32,7 @@ let browser: Browser;
 beforeAll(async () => {
   if (missing) return;
   folder = mkdtempSync(join(tmpdir(), "bootstorm-report-"));
-  browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await openChromium();
 });
 
 afterAll(async () => {

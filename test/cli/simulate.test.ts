@@ -172,7 +172,10 @@ describe("what makes no sense is refused, with all problems at once", () => {
     [["--set", "host"], "is not path=value"],
     [["--ci", "80"], "not a number from 0.01 to 50"],
     [["--grain", "fine"], "none of exact, sections, aggregated"],
-    [["--set", "host.costs.table=mine.json"], "cost tables of calibrated hosts are not read yet"],
+    [
+      ["--set", "host.costs.table=mine.json"],
+      "--set host.costs.table=mine.json: host.costs.table: cannot read mine.json: there is no such file",
+    ],
   ])("flags %j", (flags, said) => {
     const { stderr, status } = simulate("talk-concurrent", ...flags);
     expect(status).toBe(2);

@@ -8,6 +8,7 @@ import { BootstormError } from "../../src/core/error.ts";
 import { cpusForPressure } from "../../src/host/secretmem/cpus.ts";
 import { type Crew, startCrew } from "../../src/host/secretmem/crew.ts";
 import { measurePressure } from "../../src/host/secretmem/measure.ts";
+import { measureSweep } from "../../src/host/secretmem/sweep.ts";
 import { needs } from "../needs.ts";
 
 const LIMIT_MS = 60_000;
@@ -99,6 +100,83 @@ describe("rounds", () => {
     expect(measured.rejects[0]!.count).toBeGreaterThanOrEqual(missing);
     expect(measured.budget).toEqual({ pages: 128, boundBy: "asked" });
     expect(Object.keys(measured.directMap.after)).toEqual(Object.keys(measured.directMap.before));
+  });
+});
+
+describe("pages in several files", () => {
+  const SPLIT = { ...SECRET, split: { files: 16, delayNs: 400 } } as const;
+
+  test("after each file freed, each process is busy: at least as long as asked, and as long as it says", async () => {
+    const { round } = await twoWorkers();
+    const SLOW = { ...SECRET, split: { files: 4, delayNs: 500_000 } } as const;
+    const unaccounted: number[] = [];
+    // The fastest of a few rounds: on a busy machine any of them may lose its CPU.
+    for (let i = 0; i < 5; i += 1) {
+      const { workers } = await round(SLOW);
+      for (const { free, delayNs } of workers) {
+        expect(delayNs).toBeGreaterThanOrEqual(500_000);
+        const ns = Number(free.endNs - free.startNs);
+        expect(ns).toBeGreaterThan(4 * delayNs!);
+        unaccounted.push(ns - 4 * delayNs!);
+      }
+    }
+    // What remains is the freeing of 128 pages, not another wait.
+    expect(Math.min(...unaccounted)).toBeLessThan(2 * 500_000);
+  });
+
+  test("without a delay nobody waits, and it is said to be 0", async () => {
+    const { round } = await twoWorkers();
+    const { workers } = await round({ ...SPLIT, split: { files: 16, delayNs: 0 } });
+    expect(workers.map(({ delayNs }) => delayNs)).toEqual([0, 0]);
+  });
+
+  test("short delays are at least as long as asked, and short", async () => {
+    const { round } = await twoWorkers();
+    for (const askedNs of [100, 400]) {
+      const delaysNs: number[] = [];
+      for (let i = 0; i < 5; i += 1) {
+        const { workers } = await round({ ...SPLIT, split: { files: 16, delayNs: askedNs } });
+        delaysNs.push(...workers.map(({ delayNs }) => delayNs!));
+      }
+      expect(Math.min(...delaysNs)).toBeGreaterThanOrEqual(askedNs);
+      // A look at a slow clock takes a microsecond.
+      expect(Math.min(...delaysNs)).toBeLessThan(askedNs + 5000);
+    }
+  });
+
+  test("every file is gone after its round: nothing mapped, nothing locked", async () => {
+    const { round, pids } = await twoWorkers();
+    await round(SPLIT);
+    for (const pid of pids) {
+      expect(readFileSync(`/proc/${pid}/maps`, "utf8")).not.toContain("secretmem");
+      expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^VmLck:\s+0 kB$/m);
+    }
+  });
+
+  test("a sweep has every point and its controls; recorded is the tightest alone", async () => {
+    const { rounds, recorded } = await measureSweep({
+      processCounts: [1, 2],
+      pagesPerFile: [8, 64],
+      delaysNs: [0, 1000],
+      rounds: 3,
+      warmups: 0,
+      seed: 3,
+      pagesPerProcess: 128,
+      memoryShare: 0.01,
+      answerLimitMs: LIMIT_MS,
+      signal: new AbortController().signal,
+      recordings: [{ rounds: 1, around: (work) => work() }],
+    });
+    const asks = rounds.map(({ kind, processes, split }) =>
+      [kind, processes, split?.files, split?.delayNs].join(" "),
+    );
+    // 2 × 2 × 2 points, the control at 1 and 2 processes, and secret pages in one file.
+    expect(new Set(asks).size).toBe(11);
+    expect(rounds.length).toBeLessThanOrEqual(33);
+    expect(rounds.every(({ pages }) => pages === 128)).toBe(true);
+    for (const { processes, pages, split } of recorded[0]!) {
+      expect([processes, pages / split!.files, split!.delayNs]).toEqual([2, 64, 0]);
+    }
   });
 });
 

@@ -17,12 +17,7 @@ export interface LoadFlags {
 }
 
 export function addLoadFlags(command: Command): Command {
-  return command
-    .option(
-      "--processes <list>",
-      "numbers of processes, such as 1,2,4 (default: 1, 2, 4 … up to the CPUs)",
-      numberList(1, 4096),
-    )
+  return addProcessesFlag(command)
     .option("--rounds <n>", "measured rounds of each kind", wholeNumber(3, 10_000), 30)
     .option("--warmups <n>", "rounds before, which do not count", wholeNumber(0, 1000), 3)
     .option("--pages <n>", "4 KiB pages of each process", wholeNumber(64, 1 << 20), 512)
@@ -34,23 +29,26 @@ export function addLoadFlags(command: Command): Command {
     )
     .option("--seed <n>", "order of the rounds", wholeNumber(0, 2 ** 31 - 1), 1)
     .option("--no-record", "do not record lock waits")
-    .option("--yes", "do not ask before large pages of the direct map may be split");
+    .option(...YES_FLAG);
 }
+
+export function addProcessesFlag(command: Command): Command {
+  return command.option(
+    "--processes <list>",
+    "numbers of processes, such as 1,2,4 (default: 1, 2, 4 … up to the CPUs)",
+    numberList(1, 4096),
+  );
+}
+
+export const YES_FLAG = [
+  "--yes",
+  "do not ask before large pages of the direct map may be split",
+] as const;
 
 /** @throws BootstormError TOO_MANY_PROCESSES when the CPUs cannot run them all at once */
 export function loadOptions(flags: LoadFlags): LoadOptions {
-  const cpuCount = cpusForPressure().length;
-  const processCounts = flags.processes ?? powersUpTo(cpuCount);
-  const most = Math.max(...processCounts);
-  if (most > cpuCount) {
-    throw new BootstormError("TOO_MANY_PROCESSES", `--processes: ${most} is too many`, {
-      why: `this process may use ${cpuCount} CPUs, and processes that share one do not run at once`,
-      remedies: [`at most ${cpuCount}`],
-      exit: EXIT.usage,
-    });
-  }
   return {
-    processCounts,
+    processCounts: processCountsOf(flags.processes),
     rounds: flags.rounds,
     warmups: flags.warmups,
     pagesPerProcess: flags.pages,
@@ -61,8 +59,21 @@ export function loadOptions(flags: LoadFlags): LoadOptions {
   };
 }
 
+/** @throws BootstormError TOO_MANY_PROCESSES */
+export function processCountsOf(asked: readonly number[] | undefined): readonly number[] {
+  const cpuCount = cpusForPressure().length;
+  const processCounts = asked ?? powersUpTo(cpuCount);
+  const most = Math.max(...processCounts);
+  if (most <= cpuCount) return processCounts;
+  throw new BootstormError("TOO_MANY_PROCESSES", `--processes: ${most} is too many`, {
+    why: `this process may use ${cpuCount} CPUs, and processes that share one do not run at once`,
+    remedies: [`at most ${cpuCount}`],
+    exit: EXIT.usage,
+  });
+}
+
 /** 1, 2, 4 … and the number itself. */
-function powersUpTo(most: number): number[] {
+export function powersUpTo(most: number): number[] {
   const counts: number[] = [];
   for (let count = 1; count < most; count *= 2) counts.push(count);
   return [...counts, most];

@@ -19,7 +19,7 @@ import { readDirectMapCounters } from "../../host/secretmem/counters.ts";
 import { measurePressure } from "../../host/secretmem/measure.ts";
 import { askYesNo } from "./ask.ts";
 import { missingOf } from "./missing.ts";
-import { openRecording, recordDuring } from "./recording.ts";
+import { openRecording, recordedTwice } from "./recording.ts";
 import type { Session } from "./run.ts";
 import { visibilityOf } from "./visibility.ts";
 
@@ -54,7 +54,7 @@ export interface LoadRecording {
 }
 
 /** A worker that does not answer within this time hangs. A round takes milliseconds. */
-const ANSWER_LIMIT_MS = 60_000;
+export const ANSWER_LIMIT_MS = 60_000;
 /** Recorded rounds of each kind: enough for shares, few enough that the newcomer need not wait. */
 const RECORDED_ROUNDS_MAX = 15;
 
@@ -65,14 +65,7 @@ const RECORDED_ROUNDS_MAX = 15;
 export async function runLoad(session: Session, options: LoadOptions): Promise<LoadRun> {
   await agreeToSplits(session, options);
   const notRecorded = options.record ? whyNoRecording() : NOT_ASKED;
-  // First without call stacks, for the times; then with them, for the names.
-  const traces: Trace[] = [];
-  const recordings = [{ stacks: false }, { stacks: true }].map((how) => ({
-    rounds: Math.min(options.rounds, RECORDED_ROUNDS_MAX),
-    around: async (work: () => Promise<void>) => {
-      traces.push(await recordDuring(how, work));
-    },
-  }));
+  const { passes, traces } = recordedTwice(Math.min(options.rounds, RECORDED_ROUNDS_MAX));
   const { processCounts, rounds, warmups, pagesPerProcess, memoryShare, seed } = options;
   const measured = await measurePressure({
     processCounts,
@@ -84,7 +77,7 @@ export async function runLoad(session: Session, options: LoadOptions): Promise<L
     answerLimitMs: ANSWER_LIMIT_MS,
     signal: session.signal,
     onProgress: (done, total) => session.progress.step("changing the direct map", done / total),
-    recordings: notRecorded === undefined ? recordings : [],
+    recordings: notRecorded === undefined ? passes : [],
   });
   const [timed, witness] = traces.map((trace, i) => ({ trace, rounds: measured.recorded[i]! }));
   const pressure: PressureResult = {
@@ -119,7 +112,7 @@ export async function runLoad(session: Session, options: LoadOptions): Promise<L
 }
 
 /** Opens a recording and closes it: better to know before the load than after it. */
-function whyNoRecording(): Missing | undefined {
+export function whyNoRecording(): Missing | undefined {
   try {
     openRecording({}).close();
     return undefined;
@@ -131,8 +124,14 @@ function whyNoRecording(): Missing | undefined {
 
 const NOT_ASKED: Missing = { what: "lock waits", why: "--no-record was given" };
 
-/** Split entries stay split until reboot, so a person decides. */
-async function agreeToSplits({ progress, signal }: Session, { yes }: LoadOptions): Promise<void> {
+/**
+ * Split entries stay split until reboot, so a person decides.
+ * @throws BootstormError NOT_AGREED
+ */
+export async function agreeToSplits(
+  { progress, signal }: Session,
+  { yes }: Pick<LoadOptions, "yes">,
+): Promise<void> {
   const counters = readDirectMapCounters();
   if (!directMapIsLarge(counters)) return;
   const large = formatBytes((counters.map2mBytes ?? 0) + (counters.map1gBytes ?? 0));

@@ -1,5 +1,6 @@
 import type { Trace } from "../../core/event/schema.ts";
 import { readTracefs } from "../../core/trace/tracefs.ts";
+import type { RecordingPass } from "../../host/secretmem/measure.ts";
 import {
   openRecorder,
   RECORDER_DEFAULTS,
@@ -38,4 +39,20 @@ export async function recordDuring(
   } finally {
     recording.close();
   }
+}
+
+/**
+ * Two passes of a load that are recorded: first without call stacks, for the times; then with them,
+ * for the names.
+ * @returns with the traces, which are there once the passes have run
+ */
+export function recordedTwice(rounds: number): { passes: RecordingPass[]; traces: Trace[] } {
+  const traces: Trace[] = [];
+  const passes = [{ stacks: false }, { stacks: true }].map((how) => ({
+    rounds,
+    around: async (work: () => Promise<void>) => {
+      traces.push(await recordDuring(how, work));
+    },
+  }));
+  return { passes, traces };
 }

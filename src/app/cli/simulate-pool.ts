@@ -1,11 +1,14 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { StormRun } from "../../core/analyze/storm-run.ts";
+import type { CostsNs } from "../../core/kernel/cost/cost-table.ts";
 import type { Scenario } from "../../core/scenario/scenario.ts";
 
 /** Plain data: it travels by structured clone. */
 export interface StormJob {
   readonly scenario: Scenario;
+  /** Where its table is not one of ours. */
+  readonly costs: CostsNs | undefined;
 }
 
 /** Threads that simulate, one storm each at a time, in the order in which storms are asked for. */
@@ -21,8 +24,14 @@ interface Asked {
   reject(error: unknown): void;
 }
 
-/** @param signal  ends the threads at once, and rejects what was asked with its reason */
-export function openStormPool(signal: AbortSignal): StormPool {
+/**
+ * @param signal  ends the threads at once, and rejects what was asked with its reason
+ * @param costsOf  the costs of a scenario whose table is not one of ours
+ */
+export function openStormPool(
+  signal: AbortSignal,
+  costsOf: (scenario: Scenario) => CostsNs | undefined,
+): StormPool {
   const waiting: Asked[] = [];
   const working = new Map<Worker, Asked>();
   const idle: Worker[] = [];
@@ -70,7 +79,7 @@ export function openStormPool(signal: AbortSignal): StormPool {
     simulate: (scenario) =>
       new Promise((resolve, reject) => {
         if (failure !== undefined) return reject(failure);
-        waiting.push({ job: { scenario }, resolve, reject });
+        waiting.push({ job: { scenario, costs: costsOf(scenario) }, resolve, reject });
         next();
       }),
     end,

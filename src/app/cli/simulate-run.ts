@@ -2,23 +2,25 @@
 import { type StormPoint, stormPoint } from "../../core/analyze/storm-point.ts";
 import { replicationsNeeded } from "../../core/analyze/storm-precision.ts";
 import type { StormRun } from "../../core/analyze/storm-run.ts";
-import type { Scenario, SweepValue } from "../../core/scenario/scenario.ts";
+import type { Scenario } from "../../core/scenario/scenario.ts";
 import type { SweepPoint } from "../../core/scenario/sweep.ts";
 import type { Session } from "./run.ts";
 import { aloneScenarios, boundOf } from "./simulate-bound.ts";
+import { type CostFiles, costsOfFile } from "./simulate-costs.ts";
 import { openStormPool, type StormPool } from "./simulate-pool.ts";
-import { requireSimulated } from "./simulate-storm.ts";
+import { sweepLabels } from "./sweep-labels.ts";
 
 /**
  * Simulates every point. The answer depends on the points alone, not on the number of cores.
- * @throws BootstormError NOT_SIMULATED, INTERRUPTED
+ * @param costFiles  those that the points name
+ * @throws BootstormError INTERRUPTED
  */
 export async function simulatePoints(
   { signal, progress }: Session,
   points: readonly SweepPoint[],
+  costFiles: CostFiles = new Map(),
 ): Promise<readonly StormPoint[]> {
-  for (const { scenario } of points) requireSimulated(scenario);
-  const pool = openStormPool(signal);
+  const pool = openStormPool(signal, (scenario) => costsOfFile(scenario, costFiles));
   const total = points.reduce(
     (sum, { scenario }) => sum + stormSize(scenario) * planned(scenario),
     0,
@@ -37,7 +39,7 @@ export async function simulatePoints(
   };
   try {
     progress.step("0 storms simulated", 0);
-    const labels = labelsOf(points);
+    const labels = sweepLabels(points);
     const done = new Array<StormPoint>(points.length);
     // The longest first: then no core is idle while another has still much to do.
     const order = points.map((_, i) => i);
@@ -116,27 +118,4 @@ function stormSize({ guests, background }: Scenario): number {
 
 function planned({ run: { replications: wish } }: Scenario): number {
   return wish.kind === "count" ? wish.count : wish.min;
-}
-
-/** Values in a few words; policies of one name are told apart by their options. */
-function labelsOf(points: readonly SweepPoint[]): (path: string, value: SweepValue) => string {
-  const short = (value: SweepValue): string => {
-    if (typeof value !== "object") return String(value);
-    return value.length === 0 ? "none" : value.map(({ name }) => name).join(" + ");
-  };
-  const long = (value: SweepValue): string => {
-    if (typeof value !== "object") return String(value);
-    const each = value.map(({ name, options }) => {
-      const said = Object.entries(options).map(([key, option]) => `${key} ${String(option)}`);
-      return said.length === 0 ? name : `${name} (${said.join(", ")})`;
-    });
-    return each.join(" + ");
-  };
-  return (path, value) => {
-    const alike = points
-      .flatMap(({ fields }) => fields)
-      .filter((field) => field.path === path && short(field.value) === short(value))
-      .map((field) => long(field.value));
-    return new Set(alike).size > 1 ? long(value) : short(value);
-  };
 }

@@ -1,6 +1,6 @@
 // A scenario file with what the command line changes in it.
 import { readdirSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BootstormError, EXIT } from "../../core/error.ts";
 import { COST_KEYS, COST_TABLES } from "../../core/kernel/cost/cost-table.ts";
@@ -12,8 +12,13 @@ import {
   type ScenarioProblem,
   scenarioError,
 } from "../../core/scenario/problem.ts";
-import { checkScenario, type ReadScenario } from "../../core/scenario/read.ts";
+import {
+  checkScenario,
+  type ReadScenario,
+  type ScenarioDocument,
+} from "../../core/scenario/read.ts";
 import { readScenarioFile } from "../../host/store/scenario-file.ts";
+import { COST_TABLE_FIELD, type CostFiles, readCostFiles } from "./simulate-costs.ts";
 
 /** A field to set or to sweep, as a flag says it. */
 export interface ScenarioChange {
@@ -31,19 +36,40 @@ const NAMES = {
 };
 const SHIPPED = fileURLToPath(new URL("../../../scenarios/", import.meta.url));
 
+export interface FullScenario extends ReadScenario {
+  /** All that the points name. */
+  readonly costFiles: CostFiles;
+}
+
 /**
- * Reads a scenario, from a file or one of ours by name, and applies changes.
+ * Reads a scenario, from a file or one of ours by name, and applies changes. Cost tables that it
+ * names are read too: those of the file beside it, those of flags from the current folder.
  * @throws BootstormError NO_SUCH_SCENARIO, CANNOT_READ, SCENARIO_TEXT, WRONG_USAGE, SCENARIO_WRONG
  */
 export async function scenarioWith(
   name: string,
   changes: readonly ScenarioChange[],
-): Promise<ReadScenario> {
-  const { file, value, positions } = await readScenarioFile(fileOf(name));
-  const changed = changes.reduce(applied, value);
+): Promise<FullScenario> {
+  const document = await readScenarioFile(fileOf(name));
+  const changed = changes.reduce(applied, document.value);
   const read = checkScenario(changed, NAMES);
-  if (read.problems === undefined) return read;
-  const flagged = read.problems.map((problem) => ({
+  if (read.problems !== undefined) throw scenarioWrong(document, read.problems, changes, changed);
+  const byFlag = changes.some(
+    ({ path }) => path === COST_TABLE_FIELD || isBelow(COST_TABLE_FIELD, path),
+  );
+  const { files, problems } = await readCostFiles(read, byFlag ? "" : dirname(document.file));
+  if (problems.length > 0) throw scenarioWrong(document, problems, changes, changed);
+  return { ...read, costFiles: files };
+}
+
+/** Every problem at once, at its place in the file or with the flag that is to blame. */
+function scenarioWrong(
+  { file, positions }: ScenarioDocument,
+  problems: readonly ScenarioProblem[],
+  changes: readonly ScenarioChange[],
+  changed: unknown,
+): BootstormError {
+  const flagged = problems.map((problem) => ({
     ...problem,
     change: changes.findLast((change) => concerns(change, problem, changed)),
   }));
@@ -52,7 +78,7 @@ export async function scenarioWith(
     change === undefined ? [] : [`${change.flag}: ${pathText(path)}: ${problem}`],
   );
   const located = ofFile.length === 0 ? [] : [scenarioError(file, ofFile, positions).message];
-  throw new BootstormError("SCENARIO_WRONG", [...located, ...ofFlags].join("\n  "), {
+  return new BootstormError("SCENARIO_WRONG", [...located, ...ofFlags].join("\n  "), {
     why: flagged.length === 1 ? "one field is wrong" : `${flagged.length} fields are wrong`,
     exit: EXIT.usage,
   });

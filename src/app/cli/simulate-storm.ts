@@ -1,8 +1,5 @@
 // Between the simulator's words and the analysis'.
 import type { StormRun } from "../../core/analyze/storm-run.ts";
-import { BootstormError, EXIT } from "../../core/error.ts";
-import { COST_TABLES } from "../../core/kernel/cost/cost-table.ts";
-import type { Scenario } from "../../core/scenario/scenario.ts";
 import type { StormResult } from "../../core/sim/result.ts";
 
 export function stormRunOf(result: StormResult): StormRun {
@@ -28,19 +25,4 @@ export function stormRunOf(result: StormResult): StormRun {
     grain,
     errorBound,
   };
-}
-
-/**
- * Refuses a scenario that names what cannot be used yet.
- * @throws BootstormError NOT_SIMULATED
- */
-export function requireSimulated({ host }: Scenario): void {
-  const { table } = host.costs;
-  if (COST_TABLES.has(table)) return;
-  const shipped = [...COST_TABLES.keys()].join(", ");
-  throw new BootstormError("NOT_SIMULATED", `host.costs.table: ${table} cannot be used`, {
-    why: "cost tables of calibrated hosts are not read yet",
-    remedies: [`use ${shipped}, and host.costs.ns for single costs`],
-    exit: EXIT.usage,
-  });
 }

@@ -1,9 +1,11 @@
 // What a simulation rests on, in words: for every answer that comes from one.
 import type { StormPoint } from "../../core/analyze/storm-point.ts";
+import type { CostFile } from "../../core/kernel/cost/cost-file.ts";
 import { COST_TABLES } from "../../core/kernel/cost/cost-table.ts";
 import type { Fact } from "../../core/report/footer.ts";
-import type { Scenario } from "../../core/scenario/scenario.ts";
+import type { Scenario, ScenarioGuests } from "../../core/scenario/scenario.ts";
 import { formatShare } from "../../core/units.ts";
+import type { CostFiles } from "./simulate-costs.ts";
 
 /** Where the model is simpler than a host, and what that bends (core/sim/storm.ts). */
 const SIMPLIFIED = [
@@ -17,13 +19,18 @@ const SIMPLIFIED = [
 export function simulationCaveats(
   scenario: Scenario,
   points: readonly Pick<StormPoint, "replications" | "errorBound">[],
+  costFiles: CostFiles = new Map(),
 ): string[] {
   const fewest = Math.min(...points.map((point) => point.replications));
   const errorBound = Math.max(...points.map((point) => point.errorBound));
   return [
     "This is a model: nothing was measured, on this machine or on SNP hardware.",
-    costCaveat(scenario),
+    costCaveat(scenario, costFiles),
+    ...[...costFiles].map(([name, file]) => costFileCaveat(name, file)),
     ...SIMPLIFIED.map((what) => `simplified: ${what}`),
+    ...(scenario.guests.every(launchedAlready)
+      ? ["the guests are launched already: what the PSP takes of each launch is in no boot time"]
+      : []),
     ...(errorBound === 0
       ? []
       : [
@@ -35,14 +42,26 @@ export function simulationCaveats(
   ];
 }
 
+function launchedAlready({ phases }: ScenarioGuests): boolean {
+  return phases.every(({ kind }) => kind !== "launch");
+}
+
 /** How sure the costs are, and where they come from. */
-function costCaveat({ host }: Scenario): string {
-  const { table, ns } = host.costs;
-  const costs = Object.entries(COST_TABLES.get(table)!).filter(([key]) => !(key in ns));
+function costCaveat({ host }: Scenario, files: CostFiles): string {
+  const { ns } = host.costs;
+  const file = files.get(host.costs.table);
+  const table = file?.base ?? host.costs.table;
+  const replaced = { ...file?.costs, ...ns };
+  const costs = Object.entries(COST_TABLES.get(table)!).filter(([key]) => !(key in replaced));
   const low = costs.filter(([, cost]) => cost.confidence === "low").map(([key]) => key);
   const given = Object.keys(ns);
   const own = given.length === 0 ? "" : `; the scenario gives ${given.join(", ")}`;
   return `costs: table ${table}, each with range and source in core/kernel/cost/cost-table.ts; ${low.length} of ${costs.length} are assumed or shares of a published sum${own}. Sweep host.costs.ns.NAME to see what depends on one: ${low.join(", ")}`;
+}
+
+function costFileCaveat(name: string, { costs, measuredOn }: CostFile): string {
+  const { host, kernel, cpus, takenAt } = measuredOn;
+  return `costs of ${name}, measured on ${host}, ${cpus} CPUs, ${kernel}, ${takenAt}: ${Object.keys(costs).join(", ")}`;
 }
 
 export function simulationFacts(scenario: Scenario, points: readonly StormPoint[]): Fact[] {

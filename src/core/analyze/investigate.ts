@@ -139,8 +139,15 @@ const DIRECT_MAP = /set_direct_map|set_memory|change_page_attr|set_pages|^cpa_|^
 
 /** True where a wait shows the lock that direct-map changes pass one at a time, and it is felt. */
 export function showsDirectMapLock(wait: LargestWait | undefined): wait is LargestWait {
-  if (wait === undefined || wait.shareOfTime < WORTH_SAYING_FROM) return false;
-  return DIRECT_MAP.test(wait.caller ?? "") || DIRECT_MAP.test(wait.lock.name);
+  return wait !== undefined && wait.shareOfTime >= WORTH_SAYING_FROM && isDirectMapLock(wait);
+}
+
+/** True for the lock that direct-map changes pass one at a time, by its name or by who waits. */
+export function isDirectMapLock({
+  lock,
+  caller = "",
+}: Pick<LargestWait, "lock" | "caller">): boolean {
+  return DIRECT_MAP.test(caller) || DIRECT_MAP.test(lock.name);
 }
 
 // The gain is the part of the possible improvement that more processes brought: 0 where N got no

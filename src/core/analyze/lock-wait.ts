@@ -163,7 +163,8 @@ function rowOf(
   };
 }
 
-function kindOf(flags: number): LockWaitRow["kind"] {
+/** How the waiter waited. @param flags  of a lock wait */
+export function kindOf(flags: number): LockWaitRow["kind"] {
   const spins = (flags & LOCK_FLAG.spin) !== 0 && (flags & LOCK_FLAG.mutex) === 0;
   return spins ? "spin" : "sleep";
 }

@@ -14,6 +14,15 @@ export interface RoundAsk {
   readonly processes: number;
   /** Of each process. */
   readonly pages: number;
+  /** Absent: all pages in one file. */
+  readonly split?: FileSplit;
+}
+
+/** A process's pages in files of equal size. It frees one after the other and waits after each. */
+export interface FileSplit {
+  readonly files: number;
+  /** Busy wait in user space, at least: work outside the kernel, and so outside its locks. */
+  readonly delayNs: number;
 }
 
 /** From the moment a process began its system call or stores to the moment they were done. */
@@ -27,6 +36,10 @@ export interface RoundWorker {
   readonly cpu: number;
   readonly fill: Span;
   readonly free: Span;
+  /** Mean of the busy waits as they were; where the pages were split. */
+  readonly delayNs?: number;
+  /** How often the process lost its CPU to another while it freed, where that was counted. */
+  readonly freePreemptions?: number;
 }
 
 /**
@@ -95,13 +108,15 @@ export function phaseSpan(
  * measures the scheduler: the others worked without it, and throughput looks lower than it is.
  */
 export function startedTogether(round: RoundResult): boolean {
-  return PHASES.every((phase) => {
-    const spans = spansOf(round, phase);
-    if (spans.length === 0) return true;
-    const starts = spans.map(({ startNs }) => startNs);
-    const whole = wholeSpan(spans);
-    return Number(max(starts) - whole.startNs) <= 0.05 * durationNs(whole);
-  });
+  return PHASES.every((phase) => beganTogether(spansOf(round, phase)));
+}
+
+/** True when the last of some processes began within 5 % of the time that all of them took. */
+export function beganTogether(spans: readonly Span[]): boolean {
+  if (spans.length === 0) return true;
+  const starts = spans.map(({ startNs }) => startNs);
+  const whole = wholeSpan(spans);
+  return Number(max(starts) - whole.startNs) <= 0.05 * durationNs(whole);
 }
 
 /**

@@ -4,13 +4,15 @@ import {
   type CurvePoint,
   type CurveSeries,
   curveScale,
+  curveXScale,
   curveXs,
+  joinOf,
   perfectLine,
   yAxisLabel,
 } from "./curve.ts";
 import { spreadLabels } from "./label-layout.ts";
 import { element, type Markup } from "./markup.ts";
-import { linear, logarithmic, type Scale, tickLabel } from "./scale.ts";
+import { type Scale, tickLabel } from "./scale.ts";
 import { type Drawing, svgLine, svgText, textWidth, wrapToWidth } from "./svg.ts";
 
 /** Where data lands in the picture. */
@@ -40,7 +42,7 @@ export function curveChart(
   const height = size.height + notes.length * LINE_HEIGHT;
   const y = curveScale(curve, Math.max(3, Math.floor(size.height / 56)));
   const xs = curveXs(curve);
-  const x = xScale(xs);
+  const x = curveXScale(curve);
   const frame = frameFor(curve, size, x, y);
   return {
     width: size.width,
@@ -82,13 +84,6 @@ function frameFor(
     x: (value) => left + INSET + x.at(value) * xSpan,
     y: (value) => bottom - Math.max(0, y.at(value)) * (bottom - top),
   };
-}
-
-/** Process counts mostly double from one to the next; then equal steps double. */
-function xScale(xs: readonly number[]): Scale {
-  const low = xs[0] ?? 1;
-  const high = xs.at(-1) ?? 1;
-  return low > 0 && high / low >= 8 ? logarithmic(low, high, xs) : linear(low, high, xs);
 }
 
 function yAxis(scale: Scale, frame: Frame): readonly Markup[] {
@@ -136,11 +131,14 @@ function perfect(series: CurveSeries, x: Scale, y: Scale, frame: Frame): readonl
 
 function seriesMarkup(series: CurveSeries, index: number, frame: Frame): Markup {
   const line = element("polyline", {
-    points: series.points.map(({ x, y }) => place(x, y.median, frame)).join(" "),
+    points: joinOf(series)
+      .map(({ x, y }) => place(x, y, frame))
+      .join(" "),
     class: `stroke-${series.colour}`,
     fill: "none",
     "stroke-width": 2,
     "stroke-linejoin": "round",
+    "stroke-dasharray": series.dashed ? "7 5" : undefined,
   });
   const points = series.points.map((point) => pointMarkup(series, point, index, frame));
   return element("g", {}, line, points);

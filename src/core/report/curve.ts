@@ -2,7 +2,7 @@ import type { PressurePhaseName, PressureResult } from "../analyze/result.ts";
 import type { Distribution } from "../stats/distribution.ts";
 import { formatShort, threeDigits } from "../units.ts";
 import type { Colour } from "./palette.ts";
-import { type Scale, scaleFor } from "./scale.ts";
+import { countScale, linear, niceLinear, niceLog, type Scale, scaleFor } from "./scale.ts";
 import { processes } from "./words.ts";
 
 /** A quantity against a number of things at once, as charts and terminal plots draw it. */
@@ -11,6 +11,9 @@ export interface Curve {
   readonly description: string;
   readonly xLabel: string;
   readonly yLabel: string;
+  /** Absent: logarithmic where the values spread far. `linear` is for both axes, y from 0: then what
+   * grows evenly is straight. */
+  readonly scale?: "log" | "linear";
   readonly series: readonly CurveSeries[];
   /** What the error bars and the dotted lines mean. */
   readonly notes: readonly string[];
@@ -21,9 +24,17 @@ export interface CurveSeries {
   /** Follows the name at the end of the line, such as `0.58×`. */
   readonly endNote?: string;
   readonly colour: Colour;
+  readonly dashed?: boolean;
   readonly points: readonly CurvePoint[];
   /** Draws what the first point would become if the quantity grew with x. */
   readonly perfect: boolean;
+  /** Corners of a fitted line, straight where the scale is `linear`; instead of one from point to point. */
+  readonly fit?: readonly Place[];
+}
+
+export interface Place {
+  readonly x: number;
+  readonly y: number;
 }
 
 export interface CurvePoint {
@@ -93,7 +104,22 @@ export function curveScale(curve: Curve, tickCount: number): Scale {
   const all = curve.series.flatMap((one) => one.points.map((point) => point.y));
   const low = Math.min(...all.map((y) => y.low));
   const high = Math.max(...all.map((y) => y.high));
-  return all.length === 0 ? scaleFor(0, 1, tickCount) : scaleFor(low, high, tickCount);
+  if (all.length === 0) return scaleFor(0, 1, tickCount);
+  if (curve.scale === "linear") return niceLinear(0, high, tickCount);
+  return curve.scale === "log" && low > 0
+    ? niceLog(low, high, tickCount)
+    : scaleFor(low, high, tickCount);
+}
+
+/** The x axis of a curve; its ticks are the x values that occur. */
+export function curveXScale(curve: Curve): Scale {
+  const xs = curveXs(curve);
+  return curve.scale === "linear" ? linear(xs[0] ?? 1, xs.at(-1) ?? 1, xs) : countScale(xs);
+}
+
+/** What joins the points of a series: its fit, else a line from one to the next. */
+export function joinOf({ fit, points }: CurveSeries): readonly Place[] {
+  return fit ?? points.map(({ x, y }) => ({ x, y: y.median }));
 }
 
 /** The label of the y axis says when the axis is logarithmic. */
@@ -111,11 +137,7 @@ export function curveXs(curve: Curve): readonly number[] {
  * The dotted line from a series' first point: y grows as x does, up to the top of the axis.
  * Many short pieces, because it is straight only where both axes are of one kind.
  */
-export function perfectLine(
-  series: CurveSeries,
-  xHigh: number,
-  yHigh: number,
-): readonly { readonly x: number; readonly y: number }[] {
+export function perfectLine(series: CurveSeries, xHigh: number, yHigh: number): readonly Place[] {
   const first = series.points[0];
   if (first === undefined || !series.perfect || first.y.median <= 0) return [];
   const end = Math.min(xHigh, (first.x * yHigh) / first.y.median);
@@ -127,7 +149,8 @@ export function perfectLine(
   });
 }
 
-function spreadNote(series: readonly CurveSeries[]): string {
+/** What the error bars mean. */
+export function spreadNote(series: readonly CurveSeries[]): string {
   const counts = series.flatMap((one) => one.points.map((point) => point.y.n));
   const least = Math.min(...counts);
   const most = Math.max(...counts);

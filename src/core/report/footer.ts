@@ -25,7 +25,9 @@ export function traceFacts(trace: TraceSummary): readonly Fact[] {
 }
 
 /** How the load was run, and what it did to the host's direct map. */
-export function loadFacts(pressure: PressureResult): readonly Fact[] {
+export function loadFacts(
+  pressure: Pick<PressureResult, "pagesPerProcess" | "rounds" | "seed" | "directMap">,
+): readonly Fact[] {
   const { pagesPerProcess, rounds, seed, directMap } = pressure;
   const pages = `${formatCount(pagesPerProcess)} pages (${formatBytes(pagesPerProcess * 4096)})`;
   return [

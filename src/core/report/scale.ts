@@ -63,6 +63,20 @@ export function logarithmic(low: number, high: number, ticks: readonly number[])
   return { kind: "log", low, high, ticks, at: (value) => Math.log(value / low) / span };
 }
 
+/**
+ * Exactly between the first and the last of some counts, such as numbers of VMs. They mostly double
+ * from one to the next; then equal steps double, and a zero stands one doubling before the rest.
+ * @param counts  ascending; they are the ticks
+ */
+export function countScale(counts: readonly number[]): Scale {
+  const [low, high] = [counts[0] ?? 1, counts.at(-1) ?? 1];
+  const least = counts.find((count) => count > 0) ?? 1;
+  if (low < 0 || high / least < LOG_FROM_RATIO) return linear(low, high, counts);
+  if (low > 0) return logarithmic(low, high, counts);
+  const { at } = logarithmic(least / 2, high, counts);
+  return { kind: "log", low, high, ticks: counts, at: (value) => at(Math.max(value, least / 2)) };
+}
+
 /** A tick as short as it can be said: `0`, `0.5`, `20`, `500 k`, `1 M`. */
 export function tickLabel(value: number): string {
   const size = Math.abs(value);

@@ -74,11 +74,24 @@ export function hostSection(host: readonly HostFact[]): Section {
 
 export function caveatSection(caveats: readonly Prose[]): Section {
   const items = caveats.length === 0 ? [prose`Nothing known.`] : caveats;
+  return listSection("caveats", "What to doubt, and what was not seen", items);
+}
+
+export function listSection(id: string, title: string, items: readonly Prose[]): Section {
   return {
-    id: "caveats",
-    title: "What to doubt, and what was not seen",
+    id,
+    title,
     html: proseList(items),
     text: ({ width }) => items.map((item) => wrap(`- ${proseText(item)}`, width, "  ")).join("\n"),
+  };
+}
+
+export function tableSection(id: string, title: string, table: Table): Section {
+  return {
+    id,
+    title,
+    html: tableMarkup(table),
+    text: ({ width }) => tableText(table, width),
   };
 }
 

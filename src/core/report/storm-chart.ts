@@ -1,16 +1,27 @@
-import type { StormCurve } from "../analyze/storm-curve.ts";
+import type { StormCurve, StormSeries } from "../analyze/storm-curve.ts";
 import type { Distribution } from "../stats/distribution.ts";
 import type { Curve } from "./curve.ts";
 import { SERIES_COLOURS } from "./palette.ts";
 import { xLabel } from "./storm-sentence.ts";
-import { msText, seriesName } from "./storm-words.ts";
+import { msText, seriesName, xText } from "./storm-words.ts";
 
-/** Boot times over the x axis, in seconds. */
-export function bootCurve(curve: StormCurve): Curve {
+/** How boot times are drawn. */
+export interface StormView {
+  /** `percent`: of the first point of each line. */
+  readonly unit: "s" | "percent";
+  /** `auto`: logarithmic where they spread far. */
+  readonly scale: "auto" | "log";
+}
+
+/** Boot times over the x axis. */
+export function bootCurve(curve: StormCurve, { unit, scale }: StormView): Curve {
   const series = curve.series.map((one, i) => ({
     name: seriesName(one),
     colour: SERIES_COLOURS[i % SERIES_COLOURS.length]!,
-    points: one.points.map(({ x, point }) => ({ x, y: inSeconds(point.bootMs) })),
+    points: one.points.map(({ x, point }) => ({
+      x,
+      y: scaled(point.bootMs, unit === "s" ? 1e-3 : 100 / firstMs(one)),
+    })),
     perfect: false,
   }));
   return {
@@ -22,16 +33,34 @@ export function bootCurve(curve: StormCurve): Curve {
       })
       .join(" "),
     xLabel: xLabel(curve),
-    yLabel: "boot time, s, median of all VMs",
+    yLabel: yLabel(curve, unit),
+    ...(scale === "log" ? { scale } : {}),
     series,
     notes: [spreadNote(curve)],
   };
 }
 
-function inSeconds(ms: Distribution): Distribution {
+/** Median boot time of the first point of a line, in ms. */
+export function firstMs({ points }: StormSeries): number {
+  return points[0]!.point.bootMs.median;
+}
+
+/** What percents are of: `1 VM`, `background.rmpupdateThreads 0`. */
+export function firstText(curve: StormCurve): string {
+  const firsts = new Set(curve.series.map(({ points }) => points[0]!.x));
+  return firsts.size === 1 ? xText(curve, [...firsts][0]!) : "the first point";
+}
+
+function yLabel(curve: StormCurve, unit: StormView["unit"]): string {
+  return unit === "s"
+    ? "boot time, s, median of all VMs"
+    : `boot time, % of the same line's at ${firstText(curve)}, median of all VMs`;
+}
+
+function scaled(ms: Distribution, factor: number): Distribution {
   const { n, ...rest } = ms;
-  const scaled = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, value / 1e3]));
-  return { ...(scaled as Omit<Distribution, "n">), n };
+  const each = Object.entries(rest).map(([key, value]) => [key, value * factor]);
+  return { ...(Object.fromEntries(each) as Omit<Distribution, "n">), n };
 }
 
 function spreadNote({ series }: StormCurve): string {

@@ -7,7 +7,7 @@ import { element, group } from "./markup.ts";
 import { type Prose, prose } from "./prose.ts";
 import type { Report, Section } from "./report.ts";
 import { caveatSection, figure, obtainedSection, reproduceSection } from "./sections.ts";
-import { bootCurve } from "./storm-chart.ts";
+import { bootCurve, type StormView } from "./storm-chart.ts";
 import { stormAnswer, stormFindings } from "./storm-sentence.ts";
 import { lastPoints, lockTable, pointTable } from "./storm-table.ts";
 import { tableMarkup, tableText } from "./table.ts";
@@ -18,6 +18,7 @@ export interface StormReport {
   readonly name: string;
   readonly title: string;
   readonly points: readonly StormPoint[];
+  readonly view: StormView;
   readonly caveats: readonly string[];
   readonly obtained: readonly Fact[];
   readonly reproduce: readonly string[];
@@ -26,7 +27,7 @@ export interface StormReport {
 
 /** Names no time: the same scenario and seed are the same bytes. */
 export function stormReport(storm: StormReport): Report {
-  const { name, title, points, version } = storm;
+  const { name, title, points, view, version } = storm;
   const curve = stormCurve(points);
   const doubts: readonly Prose[] = storm.caveats.map((text) => prose`${text}`);
   return {
@@ -35,8 +36,8 @@ export function stormReport(storm: StormReport): Report {
     answer: stormAnswer(curve),
     findings: stormFindings(curve),
     sections: [
-      ...(curve.x === undefined ? [] : [curveSection(curve)]),
-      pointSection(points),
+      ...(curve.x === undefined ? [] : [curveSection(curve, view)]),
+      pointSection(points, view.unit === "percent" ? curve : undefined),
       stormLockSection(points, curve),
       caveatSection(doubts),
       obtainedSection(storm.obtained),
@@ -46,8 +47,8 @@ export function stormReport(storm: StormReport): Report {
   };
 }
 
-function curveSection(curve: StormCurve): Section {
-  const boots = bootCurve(curve);
+function curveSection(curve: StormCurve, view: StormView): Section {
+  const boots = bootCurve(curve, view);
   return {
     id: "boot-times",
     title: boots.title,
@@ -56,8 +57,9 @@ function curveSection(curve: StormCurve): Section {
   };
 }
 
-function pointSection(points: readonly StormPoint[]): Section {
-  const table = pointTable(points);
+/** @param relative  the lines whose first points each point is also told in percent of */
+function pointSection(points: readonly StormPoint[], relative: StormCurve | undefined): Section {
+  const table = pointTable(points, relative);
   return {
     id: "points",
     title: "Every point",

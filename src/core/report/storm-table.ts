@@ -2,12 +2,16 @@ import type { StormCurve } from "../analyze/storm-curve.ts";
 import type { StormLock, StormPoint } from "../analyze/storm-point.ts";
 import { formatCount } from "../units.ts";
 import { countColumn, nsColumn, percentColumn } from "./number-column.ts";
+import { firstMs, firstText } from "./storm-chart.ts";
 import type { Column, Table } from "./table.ts";
 
 const VM_COUNT = /^guests\[\d+\]\.count$/;
 
-/** One row for each point: boot times, what theory says, what is to blame. */
-export function pointTable(points: readonly StormPoint[]): Table {
+/**
+ * One row for each point: boot times, what theory says, what is to blame.
+ * @param relative  adds the median in percent of the first point of its line
+ */
+export function pointTable(points: readonly StormPoint[], relative?: StormCurve): Table {
   const ms = (header: string, of: (point: StormPoint) => number) =>
     msColumn(header, points.map(of));
   const countIsSwept = points[0]!.fields.some((field) => VM_COUNT.test(field.path));
@@ -21,6 +25,7 @@ export function pointTable(points: readonly StormPoint[]): Table {
       ...fieldColumns(points),
       ...(countIsSwept ? [] : [counts("VMs", (point) => point.vms, points)]),
       ms("median", (point) => point.bootMs.median),
+      ...(relative === undefined ? [] : [relativeColumn(points, relative)]),
       lockColumn(
         "waits most for",
         points.map((point) => point.bottleneck?.name ?? "nothing"),
@@ -105,6 +110,15 @@ function fieldColumns(points: readonly StormPoint[]): readonly Column[] {
 function shortPath(path: string): string {
   if (VM_COUNT.test(path)) return path === "guests[0].count" ? "VMs" : path;
   return path.replace(/^.*\./, "");
+}
+
+function relativeColumn(points: readonly StormPoint[], curve: StormCurve): Column {
+  const line = (point: StormPoint) =>
+    curve.series.find((series) => series.points.some((each) => each.point === point))!;
+  const { unit, cells } = percentColumn(
+    points.map((point) => point.bootMs.median / firstMs(line(point))),
+  );
+  return { header: `of ${firstText(curve)}, ${unit}`, cells, align: "right" };
 }
 
 /** A terminal without room leaves it out. */

@@ -2,7 +2,7 @@
 import type { StormCurve, StormSeries } from "../analyze/storm-curve.ts";
 import type { StormField, StormPoint } from "../analyze/storm-point.ts";
 import { formatCount, formatNs } from "../units.ts";
-import { code, type Prose, prose } from "./prose.ts";
+import { code, type Prose, prose, proseText } from "./prose.ts";
 
 /** `1 VM`, `64 VMs`. */
 export function vms(count: number): string {
@@ -27,6 +27,10 @@ export function countsVms({ x, series }: StormCurve): boolean {
 /** `64 VMs`, or `background.cpuBurners 16`. */
 export function xProse(curve: StormCurve, x: number): Prose {
   return countsVms(curve) ? prose`${vms(x)}` : prose`${code(curve.x!)} ${x}`;
+}
+
+export function xText(curve: StormCurve, x: number): string {
+  return proseText(xProse(curve, x));
 }
 
 /** `host.design linux-4.20, host.flush ipi` */

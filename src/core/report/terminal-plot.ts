@@ -4,13 +4,15 @@ import {
   type CurvePoint,
   type CurveSeries,
   curveScale,
+  curveXScale,
   curveXs,
+  joinOf,
   perfectLine,
   yAxisLabel,
 } from "./curve.ts";
 import { spreadLabels } from "./label-layout.ts";
 import { asciiOnly, cut, displayWidth, padEnd, padStart, visible, wrap } from "./plain-text.ts";
-import { linear, logarithmic, type Scale, tickLabel } from "./scale.ts";
+import { type Scale, tickLabel } from "./scale.ts";
 
 export interface PlotSize {
   /** Columns and lines of the whole plot, axes and notes included; notes may add lines. */
@@ -48,6 +50,8 @@ const ASCII: Glyphs = {
 
 /** Lines the plot area has at least, whatever height is asked for. */
 const ROWS_MIN = 6;
+/** A dashed line has one dot in so many. */
+const DASHED_EVERY = 3;
 /** Label above, axis, tick labels and axis label below. */
 const ROWS_AROUND = 4;
 
@@ -67,7 +71,7 @@ export function terminalPlot(curve: Curve, { width, height, ascii }: PlotSize): 
   const columns = Math.max(10, width - left - 1 - right);
 
   const canvas = ascii ? asciiCanvas(columns, rows) : brailleCanvas(columns, rows);
-  const place = placement(canvas, xScale(xs), y);
+  const place = placement(canvas, curveXScale(curve), y);
   for (const series of curve.series) drawSeries(canvas, series, place, xs, y);
   const marks = markersAt(curve.series, canvas, place, glyphs, columns, rows);
   const endRows = endLabelRows(curve.series, place, canvas, rows);
@@ -114,12 +118,6 @@ function placement(canvas: DotCanvas, x: Scale, y: Scale): Place {
   });
 }
 
-function xScale(xs: readonly number[]): Scale {
-  const low = xs[0] ?? 1;
-  const high = xs.at(-1) ?? 1;
-  return low > 0 && high / low >= 8 ? logarithmic(low, high, xs) : linear(low, high, xs);
-}
-
 function drawSeries(
   canvas: DotCanvas,
   series: CurveSeries,
@@ -127,16 +125,17 @@ function drawSeries(
   xs: readonly number[],
   y: Scale,
 ): void {
-  joined(series.points, (a, b) => drawLine(canvas, place(a.x, a.y.median), place(b.x, b.y.median)));
+  const every = series.dashed ? DASHED_EVERY : 1;
+  joined(joinOf(series), (a, b) => drawLine(canvas, place(a.x, a.y), place(b.x, b.y), every));
   for (const { x, y: value } of series.points) {
     drawLine(canvas, place(x, value.low), place(x, value.high));
   }
-  const every = Math.max(2, Math.round(canvas.width / 30));
+  const apart = Math.max(2, Math.round(canvas.width / 30));
   let travelled = 0;
   joined(perfectLine(series, xs.at(-1) ?? 1, y.high), (a, b) => {
     const [from, to] = [place(a.x, a.y), place(b.x, b.y)];
     travelled += Math.hypot(to.x - from.x, to.y - from.y);
-    if (travelled < every) return;
+    if (travelled < apart) return;
     travelled = 0;
     canvas.dot(Math.round(to.x), Math.round(to.y));
   });

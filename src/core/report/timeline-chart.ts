@@ -1,17 +1,16 @@
 import type { WaitLane, WaitTimeline } from "../analyze/result.ts";
 import { formatCount, formatNs } from "../units.ts";
+import { type LegendEntry, legendMarkup } from "./legend.ts";
 import { element, type Markup } from "./markup.ts";
 import { type Colour, SERIES_COLOURS } from "./palette.ts";
-import { cut, visible } from "./plain-text.ts";
-import { niceLinear } from "./scale.ts";
-import { type Drawing, svgLine, svgText, textWidth, wrapToWidth } from "./svg.ts";
+import { type Drawing, svgText, textWidth, wrapToWidth } from "./svg.ts";
+import { timeAxis } from "./time-axis.ts";
 
 type Wait = WaitLane["waits"][number];
 
 /** A bar keeps this width however short the wait, so that none is invisible. */
 const BAR_WIDTH_MIN = 1.2;
 const ROW_GAP = 1;
-const LEGEND_LINE = 20;
 const NOTE_LINE = 17;
 /** Waits that overlap on one CPU (sleepers) are drawn below each other, up to this many. */
 const ROWS_MAX = 4;
@@ -22,7 +21,7 @@ const ROWS_MAX = 4;
  */
 export function timelineChart(timeline: WaitTimeline, size: { readonly width: number }): Drawing {
   const { width } = size;
-  const legend = legendMarkup(timeline, width);
+  const legend = legendMarkup(legendOf(timeline), width);
   const left = Math.max(...timeline.lanes.map((lane) => textWidth(laneName(lane))), 0) + 10;
   const right = width - 14;
   const x = (ns: number) => left + (ns / (timeline.spanNs || 1)) * (right - left);
@@ -51,7 +50,7 @@ export function timelineChart(timeline: WaitTimeline, size: { readonly width: nu
     );
     y += height;
   }
-  const axis = timeAxis(timeline.spanNs, { x, left, right, y: y + 4 });
+  const axis = timeAxis(timeline.spanNs, "time in this window", { x, left, right, y: y + 4 });
   const notes = wrapToWidth(leftOutNote(timeline), width);
   return {
     width,
@@ -110,55 +109,16 @@ function lockColour(lock: number): Colour {
   return SERIES_COLOURS[lock] ?? "muted";
 }
 
-function legendMarkup(
-  timeline: WaitTimeline,
-  width: number,
-): { readonly body: readonly Markup[]; readonly height: number } {
-  const longest = Math.floor((width - 34) / textWidth("0"));
-  const named = timeline.locks
+/** Locks with a colour of their own, and one entry for all others. */
+function legendOf({ locks }: WaitTimeline): readonly LegendEntry[] {
+  const named = locks
     .slice(0, SERIES_COLOURS.length)
-    .map((lock) => cut(visible(lock.name), longest));
-  const others = timeline.locks.length - named.length;
-  const entries =
-    others > 0 ? [...named, `${others} other ${others === 1 ? "lock" : "locks"}`] : named;
-  const body: Markup[] = [];
-  let x = 0;
-  let y = 14;
-  entries.forEach((name, index) => {
-    const entryWidth = 18 + textWidth(name) + 16;
-    if (x > 0 && x + entryWidth > width) {
-      x = 0;
-      y += LEGEND_LINE;
-    }
-    body.push(
-      element("rect", { class: `fill-${lockColour(index)}`, x, y: y - 10, width: 12, height: 12 }),
-      svgText(x + 18, y, name),
-    );
-    x += entryWidth;
-  });
-  return { body, height: entries.length === 0 ? 0 : y + 8 };
-}
-
-function timeAxis(
-  spanNs: number,
-  at: { x(ns: number): number; left: number; right: number; y: number },
-): readonly Markup[] {
-  const [unit, size] = spanNs >= 2e6 ? (["ms", 1e6] as const) : (["µs", 1e3] as const);
-  const scale = niceLinear(0, spanNs / size, Math.max(3, Math.floor((at.right - at.left) / 90)));
-  const ticks = scale.ticks.filter((tick) => tick * size <= spanNs);
+    .map(({ name }, lock) => ({ name, colour: lockColour(lock) }));
+  const others = locks.length - named.length;
+  if (others === 0) return named;
   return [
-    svgLine([at.left, at.y, at.right, at.y], "muted"),
-    ...ticks.flatMap((tick) => {
-      const x = at.x(tick * size);
-      return [
-        svgLine([x, at.y, x, at.y + 5], "muted"),
-        svgText(x, at.y + 20, String(tick), { anchor: "middle" }),
-      ];
-    }),
-    svgText((at.left + at.right) / 2, at.y + 38, `time in this window, ${unit}`, {
-      colour: "muted",
-      anchor: "middle",
-    }),
+    ...named,
+    { name: `${others} other ${others === 1 ? "lock" : "locks"}`, colour: "muted" },
   ];
 }
 

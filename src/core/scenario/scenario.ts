@@ -1,4 +1,5 @@
 import type { PolicySpec } from "../policy/policy.ts";
+import type { MachineProfile } from "./machine.ts";
 
 /**
  * A storm to simulate: everything that can change the answer is a field, with its unit in its
@@ -16,6 +17,7 @@ export interface Scenario {
   /** Asks pass them in this order; none: nothing is held back. */
   readonly policy: readonly PolicySpec[];
   readonly run: Run;
+  readonly chart: ScenarioChart;
   /** The product of all axes is run; none: one point. */
   readonly sweep: readonly SweepAxis[];
 }
@@ -92,6 +94,8 @@ export interface ScenarioGuests {
   readonly pscEntries: number;
   /** In this order, up to userspace ready. */
   readonly phases: readonly Phase[];
+  /** What is started where real VMs are; a simulation ignores it. */
+  readonly machine?: MachineProfile | undefined;
 }
 
 export type Phase =
@@ -153,6 +157,14 @@ export type Replications =
       readonly min: number;
       readonly max: number;
     };
+
+/** How boot times are drawn; no number depends on it. */
+export interface ScenarioChart {
+  /** `percent`: of the first point of each line. */
+  readonly unit: "s" | "percent";
+  /** `auto`: logarithmic where boot times spread over a factor of 8. */
+  readonly scale: "auto" | "log";
+}
 
 export interface SweepAxis {
   /** A field of this scenario: `guests[0].count`, `host.design`, `policy[0].options.boots`. */

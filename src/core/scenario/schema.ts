@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { OptionFields, ScalarField } from "../policy/option.ts";
 import type { OptionValue } from "../policy/policy.ts";
 import { POLICIES } from "../policy/registry.ts";
+import { machineProfile } from "./machine.ts";
 
 // The one place of a scenario's defaults and limits. The published JSON Schema
 // (docs/schema/scenario.schema.json) and the tables of docs/scenarios.md are made of it. Sources
@@ -116,6 +117,7 @@ const guests = z.strictObject({
       { kind: "run", name: "userspace", ms: 910 },
     ])
     .describe("in this order, up to userspace ready"),
+  machine: machineProfile.optional(),
 });
 
 const arrivals = z.discriminatedUnion("kind", [
@@ -173,6 +175,17 @@ const run = z.strictObject({
     .describe("coefficient of variation of run and wait phases, log-normal"),
 });
 
+const chart = z.strictObject({
+  unit: z
+    .enum(["s", "percent"])
+    .default("s")
+    .describe("of boot times; percent: of the first point of each line"),
+  scale: z
+    .enum(["auto", "log"])
+    .default("auto")
+    .describe("of boot times; auto: logarithmic where they spread over a factor of 8"),
+});
+
 const policySpecs = z.array(
   z.discriminatedUnion(
     "name",
@@ -215,6 +228,7 @@ export const scenarioSchema = z
     background: background.prefault({}),
     policy: policySpecs.default([]).describe("asks pass them in this order"),
     run: run.prefault({}),
+    chart: chart.prefault({}),
     sweep: z.array(sweepAxis).max(8).default([]).describe("the product of all axes is run"),
   })
   .meta({

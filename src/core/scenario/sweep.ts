@@ -35,9 +35,11 @@ export function sweepValues(
   }
   if (from > to) return fail("from", `${from} is too many, at most ${to} (to)`);
   if (factor !== undefined && from <= 0) return fail("from", `${from} is too few, more than 0`);
-  const next = (i: number) => (step === undefined ? from * factor! ** i : from + i * step);
   const range: number[] = [];
-  for (let i = 0; next(i) <= to && range.length <= POINTS_MAX; i += 1) range.push(next(i));
+  for (let value = from; value <= to && range.length <= POINTS_MAX; ) {
+    range.push(value);
+    value = step === undefined ? value * factor! : from + range.length * step;
+  }
   return { axis: { path, values: range }, problems: [] };
 }
 
@@ -73,7 +75,7 @@ function axisProblems(axis: SweepAxis, i: number, base: unknown): readonly Scena
   const said = JSON.stringify(axis.path);
   const at = ["sweep", i, "path"];
   if (path === undefined) return [{ path: at, problem: `${said} is not a path` }];
-  if (path[0] === "name" || path[0] === "title" || path[0] === "sweep") {
+  if (["name", "title", "chart", "sweep"].includes(String(path[0]))) {
     return [{ path: at, problem: `${said} cannot be swept` }];
   }
   const now = valueAt(base, path);

@@ -4,7 +4,7 @@ import { costsNs, EPYC_MILAN } from "../kernel/cost/cost-table.ts";
 import { DESIGN_BY_NAME } from "../kernel/design/index.ts";
 import { createPolicy } from "../policy/registry.ts";
 import { aggregate, canAggregate } from "./aggregate.ts";
-import type { StormSetup } from "./setup.ts";
+import type { PagesPhase, StormSetup } from "./setup.ts";
 import { runStorm } from "./storm.ts";
 
 const costs = costsNs(EPYC_MILAN);
@@ -28,6 +28,31 @@ function errors(setup: StormSetup) {
     quick,
     mean: each.reduce((a, b) => a + b, 0) / each.length,
     worst: Math.max(...each),
+  };
+}
+
+/** Host threads that give 512 pages each away and take them back, for ever. */
+function beside({ memory, vms, ...setup }: StormSetup, threads: number): StormSetup {
+  const accept = vms[0]!.phases[1] as PagesPhase;
+  const loop = { ops: [1, 2], count: 512, passes: Number.POSITIVE_INFINITY, batch: 512 };
+  const phase = { ...accept, ...loop, name: "rmpupdate", batchNs: 0, asks: false };
+  return {
+    ...setup,
+    memory: { ...memory, regions: memory.regions + Math.ceil(threads / 512) * 512 },
+    vms,
+    ops: [
+      ...setup.ops,
+      { kind: "kernel", request: "private-2022", leadNs: 0 },
+      { kind: "kernel", request: "shared-2022", leadNs: 0 },
+    ],
+    background: Array.from({ length: threads }, (_, i) => ({
+      name: `rmpupdate-${i}`,
+      vm: -1,
+      tenant: -1,
+      startNs: 0,
+      pages: 512,
+      phases: [phase],
+    })),
   };
 }
 
@@ -55,6 +80,15 @@ describe("aggregated against exact", () => {
   ])("%s, %i VMs together on %i CPUs: within the error bound it states", (design, vms, cpus) => {
     const { mean, quick } = errors(storm(design, vms, cpus, { gib: 0.125 }));
     expect(mean).toBeLessThan(quick.errorBound);
+  });
+
+  it.each([
+    ["linux-4.20", 1, 128],
+    ["no-cpa-lock", 1, 128],
+    ["per-pmd-lock", 8, 128],
+  ])("%s, %i VMs beside %i rmpupdate() threads: 1 %", (design, vms, threads) => {
+    const { mean } = errors(beside(storm(design, vms, 256, { gib: 0.0625 }), threads));
+    expect(mean).toBeLessThan(0.01);
   });
 
   it("exponential holds, staggered: within the error bound it states", () => {

@@ -29,7 +29,7 @@ export function canAggregate({ memory, policy, background, vms }: StormSetup): b
   return classes.length <= 4;
 }
 
-/** Page operations of the VMs, all together. */
+/** Page operations of the VMs, all together. Those of the background are not known beforehand. */
 export function operationsOf({ vms }: StormSetup): number {
   return vms.reduce((sum, vm) => sum + countOf(vm.phases, 1), 0);
 }
@@ -102,7 +102,9 @@ class Fleet {
     const together = setup.vms.every(
       (vm) => vm.startNs === first.startNs && JSON.stringify(vm.phases) === phases,
     );
-    this.#rates = new SteadyRates(setup, this.#classes, together && setup.phaseSpread === 0);
+    // Rounds of tasks in step are counted in operations: those of the background are none of them.
+    const inStep = together && setup.phaseSpread === 0 && setup.background.length === 0;
+    this.#rates = new SteadyRates(setup, this.#classes, inStep);
     this.#burners = setup.background.length;
     this.#vms = setup.vms.map((vm, index) => ({
       index,

@@ -1,7 +1,8 @@
 /**
- * Logarithm, exponential and normal quantile from + − × ÷ and square roots alone. Those are exact
- * in ECMAScript; Math.log and Math.exp are not, and a last bit that differs between engines would
- * be another nanosecond, another order of events, another result.
+ * Logarithm, exponential and normal quantile from + − × ÷ and square roots alone. Those are rounded
+ * correctly (IEEE 754) by every engine; Math.log, Math.exp and ** are "implementation-approximated"
+ * (ECMA-262), and a last bit that differs would be another nanosecond, another order of events,
+ * another result.
  */
 
 /** Natural logarithm of x > 0; error below 1e-14 relative to 1. */
@@ -63,7 +64,8 @@ export function normalQuantile(p: number): number {
 }
 
 const LN2 = Math.LN2;
-const POWER = Float64Array.from({ length: 33 }, (_, i) => 2 ** i / 2 ** 32);
+/** 2^(i − 32), for as many leading zeros as a number of at least 65,536 can have. */
+const POWER = Float64Array.from({ length: 16 }, (_, i) => (1 << i) / 2 ** 32);
 const CENTRE = Float64Array.from({ length: 1024 }, (_, i) => (1024 + i + 0.5) / 2048);
 const INVERSE = CENTRE.map((centre) => 1 / centre);
 const LN_CENTRE = CENTRE.map((centre) => ln(centre));

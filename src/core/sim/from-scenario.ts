@@ -2,9 +2,8 @@ import { assert, assertNever } from "../assert.ts";
 import type { CostsNs } from "../kernel/cost/cost-table.ts";
 import type { Design } from "../kernel/design.ts";
 import type { Policy } from "../policy/policy.ts";
-import { randomFrom } from "../random.ts";
 import type { Scenario, ScenarioGuests } from "../scenario/scenario.ts";
-import { exponentialOf } from "./exact-math.ts";
+import { arrivalsNs } from "./arrivals.ts";
 import type { PageOp } from "./program.ts";
 import type { BackgroundTask, PagesPhase, StormPhase, StormSetup, VmSetup } from "./setup.ts";
 
@@ -90,31 +89,8 @@ function vmsOf(scenario: Scenario, resolved: Resolved, ops: Operations): VmSetup
       });
     }
   });
-  const starts = arrivalsNs(scenario, vms.length);
+  const starts = arrivalsNs(scenario.arrivals, vms.length, scenario.run.seed);
   return vms.map((vm, v) => ({ ...vm, startNs: starts[v]! }));
-}
-
-/** When each VM is asked for, the earliest at 0. */
-function arrivalsNs({ arrivals, run }: Scenario, vms: number): number[] {
-  const evenly = (stepNs: number) => Array.from({ length: vms }, (_, i) => Math.round(i * stepNs));
-  switch (arrivals.kind) {
-    case "together":
-      return evenly(0);
-    case "ramp":
-      return evenly(vms > 1 ? (arrivals.overMs * MS) / (vms - 1) : 0);
-    case "rate":
-      return evenly(1e9 / arrivals.perSecond);
-    case "poisson": {
-      const random = randomFrom(run.seed ^ 0x51a2b);
-      let at = 0;
-      return Array.from({ length: vms }, (_, i) => {
-        if (i > 0) at += Math.round((exponentialOf(random.u32()) * 1e9) / arrivals.perSecond);
-        return at;
-      });
-    }
-    default:
-      return assertNever(arrivals);
-  }
 }
 
 function phasesOf(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { plainStorm } from "../../../test/sim/plain-storm.ts";
 import { createPolicy } from "../policy/registry.ts";
+import { plainStorm } from "./plain-storm.ts";
 import { runStorm } from "./storm.ts";
 import { cappedStorm } from "./theory.ts";
 

@@ -71,9 +71,11 @@ export class SteadyRates {
     // without a lock is a small part of an event.
     const round = 512 * count;
     const drawn = this.#setup.spread === "none" ? 1 : 4;
-    const events = crowded ? CROWDED : drawn * Math.max(LEAST, 100 * count);
+    const all = count + background.length;
+    const least = Math.max(LEAST, 100 * all, (OPERATIONS_EACH * all) / count);
+    const events = crowded ? CROWDED : drawn * least;
     if (inStep) storm.run(2.5 * round);
-    else settle(storm, crowded ? events : events / 4, round);
+    else settle(storm, crowded ? events : events / 4, OPERATIONS_MAX / 4, round);
     const before = {
       ns: storm.nowNs,
       operations: storm.operationsByTask(),
@@ -81,7 +83,7 @@ export class SteadyRates {
     };
     const rounds = Math.max(8, Math.round(IN_STEP_OPERATIONS / round));
     if (inStep) storm.run((2.5 + rounds) * round);
-    else settle(storm, events, round);
+    else settle(storm, events, OPERATIONS_MAX, round);
     const after = storm.result();
     this.operations += after.operations;
     const ns = storm.nowNs - before.ns;
@@ -119,7 +121,9 @@ export class SteadyRates {
         const n = vms.length;
         // Multiples of the golden ratio: any number of tasks is spread evenly over their 2 MiB.
         const place = (n * 0.6180339887498949) % 1;
-        const steady: StormPhase = { ...phase, count: ops, batch: ops, split: false, asks: false };
+        // What an exit takes is part of every page's time.
+        const endless = { count: ops, batch: ops, batchNs: 0, split: false, asks: false };
+        const steady: StormPhase = { ...phase, ...endless };
         // After the CPUs are given out: in an order of their own to the lock.
         const apartNs = random.below(10_000 + 1500 * count);
         vms.push({
@@ -175,17 +179,19 @@ export class SteadyRates {
 
 /** Events of a run: 4 ms of ours. */
 const LEAST = 30_000;
+/** Of each task of ours beside a large background: eight rounds of 512 pages, of which one is split. */
+const OPERATIONS_EACH = 4096;
 /** Time slices shuffle the order of CPUs; that takes some hundred of them to settle. */
 const CROWDED = 400_000;
 const OPERATIONS_MAX = 6_000_000;
 /** The order in which tasks in step come to the lock wanders: 3 % from round to round. */
 const IN_STEP_OPERATIONS = 500_000;
 
-/** Runs on, a part of a round at a time, until so many events are done. */
-function settle(storm: Storm, events: number, round: number): void {
+/** Runs on, a part of a round at a time, until so many events, or operations in all, are done. */
+function settle(storm: Storm, events: number, operations: number, round: number): void {
   const part = Math.max(64, round >> 5);
   const until = storm.events + events;
-  while (storm.events < until && storm.operations < OPERATIONS_MAX) {
+  while (storm.events < until && storm.operations < operations) {
     storm.run(storm.operations + part);
   }
 }

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { fleet } from "../../../test/sim/fleet.ts";
-import { plainStorm } from "../../../test/sim/plain-storm.ts";
 import { costsNs, EPYC_MILAN } from "../kernel/cost/cost-table.ts";
 import { DESIGN_BY_NAME } from "../kernel/design/index.ts";
+import { plainStorm } from "./plain-storm.ts";
 import type { StormPhase, StormSetup } from "./setup.ts";
 import { runStorm } from "./storm.ts";
 

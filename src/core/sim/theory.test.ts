@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { plainStorm } from "../../../test/sim/plain-storm.ts";
+import { plainStorm } from "./plain-storm.ts";
 import { runStorm, Storm } from "./storm.ts";
 import {
   amdahlRate,

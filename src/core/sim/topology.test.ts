@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { plainStorm } from "../../../test/sim/plain-storm.ts";
 import { costsNs, EPYC_MILAN } from "../kernel/cost/cost-table.ts";
+import { plainStorm } from "./plain-storm.ts";
 import { runStorm } from "./storm.ts";
 import { distanceOf, lineNs, spreadOrder, type Topology } from "./topology.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { plainStorm } from "../../../test/sim/plain-storm.ts";
 import { COST_KEYS } from "../kernel/cost/cost-table.ts";
 import { DESIGNS } from "../kernel/design/index.ts";
 import { checkScenario } from "../scenario/read.ts";
+import { plainStorm } from "./plain-storm.ts";
 import { simulate } from "./simulate.ts";
 import { Storm } from "./storm.ts";
 

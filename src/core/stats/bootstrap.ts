@@ -46,7 +46,8 @@ export function ratioOfMedians(
   };
 }
 
-function medianOfResample(values: Float64Array, random: Random): number {
+/** The median of as many values as there are, drawn from them with replacement. */
+export function medianOfResample(values: Float64Array, random: Random): number {
   const drawn = new Float64Array(values.length);
   for (let i = 0; i < drawn.length; i += 1) drawn[i] = values[random.below(values.length)]!;
   return quantileSorted(drawn.sort(), 0.5);

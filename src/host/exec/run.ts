@@ -1,5 +1,13 @@
 import { spawn } from "node:child_process";
 
+export interface RunLimits {
+  readonly limitMs: number;
+  readonly signal?: AbortSignal;
+  /** Of each stream; default 1 MiB. */
+  readonly outputBytesMax?: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** How a program of the host ended. Output is cut at `outputBytesMax`, never kept without bound. */
 export interface ProgramResult {
   readonly status: "exited" | "timeout" | "signalled" | "missing";
@@ -8,28 +16,39 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
+export type FilterResult = Omit<ProgramResult, "stdout"> & { readonly stdout: Buffer };
+
 /**
  * Runs a program of the host to its end, without a shell.
  * Its process group is killed when the limit passes or `signal` aborts, so nothing outlives it.
  * @returns never rejects for what the program does; `missing` when it is not installed
  */
-export function runProgram(
+export async function runProgram(
   command: string,
   args: readonly string[],
-  options: {
-    limitMs: number;
-    signal?: AbortSignal;
-    outputBytesMax?: number;
-    env?: NodeJS.ProcessEnv;
-  },
+  limits: RunLimits,
 ): Promise<ProgramResult> {
+  const { stdout, ...ended } = await runFilter(command, args, undefined, limits);
+  return { ...ended, stdout: stdout.toString("utf8") };
+}
+
+/** The same with bytes: what the program is to read, if anything, and what it answers. */
+export function runFilter(
+  command: string,
+  args: readonly string[],
+  input: Uint8Array | undefined,
+  options: RunLimits,
+): Promise<FilterResult> {
   const bytesMax = options.outputBytesMax ?? 1 << 20;
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       env: options.env ?? process.env,
     });
+    // A program that ends before it has read everything says why by its status.
+    child.stdin?.on("error", () => {});
+    child.stdin?.end(input);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let timedOut = false;
@@ -50,10 +69,14 @@ export function runProgram(
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", killGroup);
       process.off("exit", killGroup);
-      resolve({ ...result, stdout: textOf(out), stderr: textOf(err) });
+      resolve({
+        ...result,
+        stdout: Buffer.concat(out),
+        stderr: Buffer.concat(err).toString("utf8"),
+      });
     };
-    child.stdout.on("data", keepUpTo(bytesMax, out));
-    child.stderr.on("data", keepUpTo(bytesMax, err));
+    child.stdout!.on("data", keepUpTo(bytesMax, out));
+    child.stderr!.on("data", keepUpTo(bytesMax, err));
     child.on("error", () => finish({ status: "missing", code: undefined }));
     child.on("close", (code) => {
       if (timedOut) finish({ status: "timeout", code: undefined });
@@ -71,8 +94,4 @@ function keepUpTo(bytesMax: number, chunks: Buffer[]): (chunk: Buffer) => void {
     chunks.push(chunk.subarray(0, room));
     kept += Math.min(room, chunk.length);
   };
-}
-
-function textOf(chunks: readonly Buffer[]): string {
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -2,6 +2,7 @@ import { accessSync, closeSync, constants, openSync, readdirSync } from "node:fs
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { GuestRun, KvmReading } from "../../core/facts/host-readings.ts";
+import { onLeash } from "../exec/leash.ts";
 import { type ProgramResult, runProgram } from "../exec/run.ts";
 
 export interface KvmProbe {
@@ -93,17 +94,6 @@ function arrived(guest: GuestRun): boolean {
   return guest.firmware === "progress" && guest.kernel !== "none";
 }
 
-/**
- * Starts QEMU so that nothing of it can stay: no core file in the working directory when it aborts,
- * and no guest when we are killed ourselves. `$0` is the limit in seconds where only that is left.
- */
-const LAUNCH = `
-ulimit -c 0
-setpriv --pdeathsig KILL true 2>/dev/null && exec setpriv --pdeathsig KILL "$@"
-command -v timeout >/dev/null && exec timeout -s KILL "$0" "$@"
-exec "$@"
-`;
-
 async function bootGuest(
   accel: GuestRun["accel"],
   cpu: string,
@@ -111,8 +101,8 @@ async function bootGuest(
   { path, limitMs, signal }: KvmProbe,
 ): Promise<GuestRun> {
   const startedMs = performance.now();
-  const launch = ["-c", LAUNCH, String(Math.ceil(limitMs / 1000) + 1), "qemu-system-x86_64"];
-  const ended = await runProgram("/bin/sh", [...launch, ...guestArgs(accel, cpu, kernelImage)], {
+  const args = guestArgs(accel, cpu, kernelImage);
+  const ended = await runProgram(...onLeash("qemu-system-x86_64", args, limitMs), {
     limitMs,
     signal,
     env: { ...process.env, PATH: path },

@@ -1,9 +1,9 @@
 // A crew of pressure processes: started once, ordered through rounds, ended whatever happens.
-import type { RoundAsk, RoundResult, Span } from "../../core/analyze/pressure.ts";
+import type { RoundAsk, RoundResult } from "../../core/analyze/pressure.ts";
 import { assert } from "../../core/assert.ts";
 import { loadLibc } from "../exec/libc.ts";
 import { cpusForPressure } from "./cpus.ts";
-import { PAGE_BYTES } from "./protocol.ts";
+import { PAGE_BYTES, type Reply } from "./protocol.ts";
 import { forkWorker, type WorkerProcess } from "./worker-process.ts";
 
 export interface Crew {
@@ -90,21 +90,30 @@ async function runRound(
 ): Promise<RoundResult> {
   assert(ask.processes >= 1, "a round needs a process");
   assert(ask.processes <= workers.length, "a round has no more processes than the crew");
+  const { kind, pages, split = { files: 1, delayNs: 0 } } = ask;
+  assert(pages % split.files === 0, "files of a round have equal size");
   const team = workers.slice(0, ask.processes);
-  await Promise.all(
-    team.map((worker) => worker.ask({ do: "map", kind: ask.kind, pages: ask.pages })),
-  );
+  await Promise.all(team.map((worker) => worker.ask({ do: "map", kind, pages, ...split })));
   const fill = await line.cross(team, "fill");
   const free = await line.cross(team, "free");
   return {
     ...ask,
-    workers: team.map(({ pid, cpu }, i) => ({ pid, cpu, fill: fill[i]!, free: free[i]! })),
+    workers: team.map(({ pid, cpu }, i) => ({
+      pid,
+      cpu,
+      fill: fill[i]!.span,
+      free: free[i]!.span,
+      freePreemptions: free[i]!.preemptions,
+      ...(ask.split === undefined ? {} : { delayNs: free[i]!.delayNs }),
+    })),
   };
 }
 
+type Crossing = Extract<Reply, { said: "done" }>;
+
 interface StartLine {
   /** Lets all workers of a team begin one phase at one instant. */
-  cross(team: readonly WorkerProcess[], phase: "fill" | "free"): Promise<Span[]>;
+  cross(team: readonly WorkerProcess[], phase: "fill" | "free"): Promise<Crossing[]>;
 }
 
 // The order must have reached every worker before the instant. Sending takes about 20 µs a worker,
@@ -126,7 +135,7 @@ function startLine(): StartLine {
       });
       const allInTime = crossings.every(({ inTime }) => inTime);
       if (!allInTime) leadFactor = Math.min(LEAD_FACTOR_MAX, leadFactor * 2);
-      return crossings.map(({ span }) => span);
+      return crossings;
     },
   };
 }

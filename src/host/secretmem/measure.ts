@@ -1,4 +1,4 @@
-import type { RoundResult } from "../../core/analyze/pressure.ts";
+import type { RoundAsk, RoundResult } from "../../core/analyze/pressure.ts";
 import type { Reject } from "../../core/analyze/result.ts";
 import { BootstormError, EXIT } from "../../core/error.ts";
 import type { DirectMapCounters } from "../../core/facts/direct-map-counters.ts";
@@ -6,22 +6,25 @@ import { type PageBudget, pageBudget } from "./budget.ts";
 import { readDirectMapCounters, readMemAvailableBytes } from "./counters.ts";
 import { type Crew, startCrew } from "./crew.ts";
 import { memlockTooLow } from "./failure.ts";
-import { orderRounds, type RoundsRun, runRounds } from "./rounds.ts";
+import { orderRounds, type RoundRule, type RoundsRun, runRounds } from "./rounds.ts";
 
-export interface PressureOptions {
+export interface LoadLimits {
+  readonly pagesPerProcess: number;
+  /** 0..1, of the available memory, for all processes together. */
+  readonly memoryShare: number;
+  /** How long a worker may take to start, or to answer one order. */
+  readonly answerLimitMs: number;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface PressureOptions extends LoadLimits {
   /** None above `cpusForPressure().length`: processes that share a CPU cannot start together. */
   readonly processCounts: readonly number[];
   /** Of each kind at each number of processes, after as many `warmups`. */
   readonly rounds: number;
   readonly warmups: number;
-  readonly pagesPerProcess: number;
-  /** 0..1, of the available memory, for all processes together. */
-  readonly memoryShare: number;
   readonly seed: number;
-  /** How long a worker may take to start, or to answer one order. */
-  readonly answerLimitMs: number;
-  readonly signal: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
   /** Further rounds with a recorder around them, after and apart from the unrecorded ones. */
   readonly recordings: readonly RecordingPass[];
 }
@@ -38,6 +41,8 @@ export interface PressureMeasurement {
   /** The rounds of each recording pass. */
   readonly recorded: readonly (readonly RoundResult[])[];
   readonly rejects: readonly Reject[];
+  /** Rounds that count although they were disturbed, of those not recorded. */
+  readonly disturbed: number;
   /** The pages each process took, which may be fewer than asked. */
   readonly budget: PageBudget;
   /** RLIMIT_MEMLOCK of the workers; Infinity when there is none. */
@@ -51,42 +56,74 @@ export interface PressureMeasurement {
  * @throws BootstormError as `startCrew` and `Crew.round`; MEMLOCK_TOO_LOW and MEMORY_TOO_LOW when
  * the limits leave too few pages to measure anything
  */
-export async function measurePressure(options: PressureOptions): Promise<PressureMeasurement> {
-  const before = readDirectMapCounters();
-  const { crew, budget } = await startCrewWithin(options);
+export function measurePressure(options: PressureOptions): Promise<PressureMeasurement> {
   const { processCounts, seed } = options;
-  const plan = (repetitions: number) =>
-    orderRounds({ processCounts, pages: budget.pages, repetitions, seed });
-  const passes = [
-    { asks: plan(options.warmups), around: unrecorded },
-    { asks: plan(options.rounds), around: unrecorded },
-    ...options.recordings.map(({ rounds, around }) => ({ asks: plan(rounds), around })),
-  ];
-  const total = passes.reduce((sum, { asks }) => sum + asks.length, 0);
+  return measurePasses(options, Math.max(...processCounts), (pages) => {
+    const plan = (repetitions: number) => orderRounds({ processCounts, pages, repetitions, seed });
+    return {
+      warmups: plan(options.warmups),
+      measured: plan(options.rounds),
+      recorded: options.recordings.map(({ rounds, around }) => ({ asks: plan(rounds), around })),
+    };
+  });
+}
+
+/** Rounds that do not count, rounds that do, and rounds with a recorder around them. */
+export interface Passes {
+  readonly warmups: readonly RoundAsk[];
+  readonly measured: readonly RoundAsk[];
+  readonly recorded: readonly {
+    readonly asks: readonly RoundAsk[];
+    around(work: () => Promise<void>): Promise<void>;
+  }[];
+  /** Absent: every round counts whose processes started each phase together. */
+  readonly rule?: RoundRule;
+}
+
+/**
+ * Runs passes with one crew, and leaves nothing of it.
+ * @param processes  the most of any round
+ * @param passesOf  for the pages that a process may take
+ * @throws as `measurePressure`
+ */
+export async function measurePasses(
+  options: LoadLimits,
+  processes: number,
+  passesOf: (pages: number) => Passes,
+): Promise<PressureMeasurement> {
+  const before = readDirectMapCounters();
+  const { crew, budget } = await startCrewWithin(options, processes);
   const runs: RoundsRun[] = [];
   let done = 0;
   try {
+    const { warmups, measured, recorded, rule } = passesOf(budget.pages);
+    const passes = [
+      { asks: warmups, around: unrecorded },
+      { asks: measured, around: unrecorded },
+      ...recorded,
+    ];
+    const total = passes.reduce((sum, { asks }) => sum + asks.length, 0);
     for (const { asks, around } of passes) {
       await around(async () => {
-        runs.push(
-          await runRounds(crew, asks, () => {
-            done += 1;
-            options.onProgress?.(done, total);
-          }),
-        );
+        const onRound = () => {
+          done += 1;
+          options.onProgress?.(done, total);
+        };
+        runs.push(await runRounds(crew, asks, onRound, rule));
       });
     }
-    const [, measured, ...recorded] = runs;
+    const [, ofMeasured, ...ofRecorded] = runs;
     await crew.close();
     return {
-      rounds: measured!.rounds,
-      recorded: recorded.map(({ rounds }) => rounds),
+      rounds: ofMeasured!.rounds,
+      recorded: ofRecorded.map(({ rounds }) => rounds),
       rejects: [
         {
           why: "the processes of a round did not start together",
           count: runs.reduce((sum, { rejected }) => sum + rejected, 0),
         },
       ],
+      disturbed: ofMeasured!.disturbed,
       budget,
       memlockBytes: crew.memlockBytes,
       directMap: { before, after: readDirectMapCounters() },
@@ -109,9 +146,9 @@ const PAGES_MIN = 64;
  * round of all processes. If it refuses, a new crew keeps to the strict reading of the limit.
  */
 async function startCrewWithin(
-  options: PressureOptions,
+  options: LoadLimits,
+  processes: number,
 ): Promise<{ readonly crew: Crew; readonly budget: PageBudget }> {
-  const processes = Math.max(...options.processCounts);
   const ask = {
     pages: options.pagesPerProcess,
     processes,

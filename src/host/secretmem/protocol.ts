@@ -13,7 +13,15 @@ export interface WorkerBirth {
 }
 
 export type Order =
-  | { readonly do: "map"; readonly kind: RoundKind; readonly pages: number }
+  | {
+      readonly do: "map";
+      readonly kind: RoundKind;
+      readonly pages: number;
+      /** The pages are in so many files. */
+      readonly files: number;
+      /** Busy wait after each file is freed. */
+      readonly delayNs: number;
+    }
   /** `atNs`: the start line, an instant of CLOCK_MONOTONIC. */
   | { readonly do: "fill" | "free"; readonly atNs: bigint };
 
@@ -21,6 +29,15 @@ export type Reply =
   /** `memlockBytes`: the limit it got; Infinity when there is none. */
   | { readonly said: "ready"; readonly memlockBytes: number }
   | { readonly said: "mapped" }
-  /** `inTime`: the order arrived before its start line. */
-  | { readonly said: "done"; readonly span: Span; readonly inTime: boolean }
+  /**
+   * `inTime`: the order arrived before its start line. `delayNs`: mean busy wait, as it was.
+   * `preemptions`: how often the process lost its CPU meanwhile.
+   */
+  | {
+      readonly said: "done";
+      readonly span: Span;
+      readonly inTime: boolean;
+      readonly delayNs: number;
+      readonly preemptions: number;
+    }
   | { readonly said: "failed"; readonly call: string; readonly errno: number };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { RoundAsk, RoundResult } from "../../core/analyze/pressure.ts";
+import { type RoundAsk, type RoundResult, startedTogether } from "../../core/analyze/pressure.ts";
 import { orderRounds, runRounds } from "./rounds.ts";
 
 const plan = { processCounts: [1, 2, 4], pages: 8, repetitions: 3, seed: 5 };
@@ -54,12 +54,23 @@ describe("running rounds", () => {
     const run = await runRounds(crewOf([0, 500, 500, 1]), [ask, ask], () => {
       done += 1;
     });
-    expect(run).toEqual({ rounds: [result(0), result(1)], rejected: 2 });
+    expect(run).toEqual({ rounds: [result(0), result(1)], rejected: 2, disturbed: 0 });
     expect(done).toBe(2);
   });
 
   test("a round that never succeeds is given up after five runs, and all are counted", async () => {
     const run = await runRounds(crewOf([500, 500, 500, 500, 500, 0]), [ask, ask]);
-    expect(run).toEqual({ rounds: [result(0)], rejected: 5 });
+    expect(run).toEqual({ rounds: [result(0)], rejected: 5, disturbed: 0 });
+  });
+
+  test("a disturbed round is run again too; after five runs the last one counts, and is told", async () => {
+    const rule = {
+      isTogether: startedTogether,
+      isCalm: (round: RoundResult) => round.workers[1]!.fill.startNs < 10n,
+    };
+    const again = await runRounds(crewOf([20, 1]), [ask], () => {}, rule);
+    expect(again).toEqual({ rounds: [result(1)], rejected: 0, disturbed: 0 });
+    const never = await runRounds(crewOf([20, 21, 500, 22, 23]), [ask], () => {}, rule);
+    expect(never).toEqual({ rounds: [result(23)], rejected: 1, disturbed: 1 });
   });
 });

@@ -2,8 +2,10 @@
 // with the crew: at SIGKILL of the parent by PR_SET_PDEATHSIG, otherwise when the channel closes.
 // All its secret memory is freed by the kernel at its end, if not before.
 import { readdirSync } from "node:fs";
+import type { RoundKind } from "../../core/analyze/pressure.ts";
 import { assert } from "../../core/assert.ts";
 import { loadLibc, MAP_FAILED, SYSCALL } from "../exec/libc.ts";
+import { unseenNs, waitBusily } from "./busy-wait.ts";
 import { readMemlockLimit } from "./memlock.ts";
 import { type Order, PAGE_BYTES, type Reply, type WorkerBirth } from "./protocol.ts";
 
@@ -25,7 +27,21 @@ const SPIN_NS = 300_000;
 
 const libc = loadLibc();
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
-let mapping: { readonly address: bigint; readonly bytes: number } | undefined;
+let mapping: Mapping | undefined;
+
+interface Mapping {
+  /** One a file. */
+  readonly addresses: readonly bigint[];
+  readonly bytesPerFile: number;
+  /** Busy wait after each file that is freed. */
+  readonly delay: Delay;
+}
+
+interface Delay {
+  readonly askedNs: bigint;
+  /** What each takes beside what it sees itself. */
+  readonly unseenNs: number;
+}
 
 const birth = JSON.parse(process.argv[2]!) as WorkerBirth;
 endWithParent(birth.parentPid);
@@ -49,9 +65,17 @@ function answer(order: Order): Reply {
 }
 
 /** Maps fresh memory of which no page exists yet: the pages come with the first stores. */
-function map({ kind, pages }: Order & { do: "map" }): Reply {
+function map({ kind, pages, files, delayNs }: Order & { do: "map" }): Reply {
   assert(mapping === undefined, "a worker maps once a round");
-  const bytes = pages * PAGE_BYTES;
+  const bytesPerFile = (pages / files) * PAGE_BYTES;
+  const addresses = Array.from({ length: files }, () => mapFile(kind, bytesPerFile));
+  const askedNs = BigInt(delayNs);
+  const delay = { askedNs, unseenNs: delayNs === 0 ? 0 : unseenNs() };
+  mapping = { addresses, bytesPerFile, delay };
+  return { said: "mapped" };
+}
+
+function mapFile(kind: RoundKind, bytes: number): bigint {
   const fd =
     kind === "secret"
       ? call("memfd_secret", libc.syscall(SYSCALL.memfdSecret, 0))
@@ -60,39 +84,56 @@ function map({ kind, pages }: Order & { do: "map" }): Reply {
     call("ftruncate", libc.ftruncate(fd, bytes));
     const address = libc.mmap(0n, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0);
     call("mmap", address === MAP_FAILED ? -1 : 0);
-    mapping = { address, bytes };
     // Secret memory never has huge pages; where shared memory may, keep the control from it. A
     // kernel without huge pages answers EINVAL, which suits us.
     libc.madvise(address, bytes, MADV_NOHUGEPAGE);
+    return address;
   } finally {
     // Now the mapping is the last reference: `free` gives the pages back within munmap.
     libc.close(fd);
   }
-  return { said: "mapped" };
 }
 
-/** One call covers all pages, so that between two faults there are a few stores and no JavaScript. */
+/** One call covers all pages of a file, so that between two faults there are a few stores and no JavaScript. */
 function fill(atNs: bigint): Reply {
   assert(mapping !== undefined, "a worker fills what it has mapped");
-  const { address, bytes } = mapping;
+  const { addresses, bytesPerFile } = mapping;
+  const before = preemptionsSoFar();
   const inTime = waitUntil(atNs);
   const startNs = process.hrtime.bigint();
-  libc.memset(address, 0x5a, bytes);
+  for (const address of addresses) libc.memset(address, 0x5a, bytesPerFile);
   const endNs = process.hrtime.bigint();
-  return { said: "done", span: { startNs, endNs }, inTime };
+  const preemptions = preemptionsSoFar() - before;
+  return { said: "done", span: { startNs, endNs }, inTime, delayNs: 0, preemptions };
 }
 
-/** The kernel puts each page back into the direct map, without a flush, before munmap returns. */
+/**
+ * The kernel puts each page back into the direct map, without a flush, before munmap returns: with
+ * the last mapping the file goes, and with it its pages.
+ */
 function free(atNs: bigint): Reply {
   assert(mapping !== undefined, "a worker frees what it has mapped");
-  const { address, bytes } = mapping;
+  const { addresses, bytesPerFile, delay } = mapping;
+  const before = preemptionsSoFar();
   const inTime = waitUntil(atNs);
+  let worst = 0;
+  let waitedNs = 0;
   const startNs = process.hrtime.bigint();
-  const result = libc.munmap(address, bytes);
+  for (const address of addresses) {
+    worst |= libc.munmap(address, bytesPerFile);
+    if (delay.askedNs > 0n) waitedNs += waitBusily(delay.askedNs);
+  }
   const endNs = process.hrtime.bigint();
-  call("munmap", result);
+  call("munmap", worst);
   mapping = undefined;
-  return { said: "done", span: { startNs, endNs }, inTime };
+  const preemptions = preemptionsSoFar() - before;
+  const delayNs = waitedNs / addresses.length + delay.unseenNs;
+  return { said: "done", span: { startNs, endNs }, inTime, delayNs, preemptions };
+}
+
+/** Of all threads of the process: they share its CPU. */
+function preemptionsSoFar(): number {
+  return process.resourceUsage().involuntaryContextSwitches;
 }
 
 /** @returns false when the instant was over before */

@@ -1,5 +1,5 @@
 import { rmdirSync, rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { appendFile, mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { cannotWrite, requireWritable, writeFileAtomic } from "./atomic.ts";
 
@@ -8,6 +8,11 @@ export interface RunFolder {
   readonly path: string;
   /** @throws BootstormError CANNOT_WRITE */
   write(name: string, content: string | Uint8Array): Promise<void>;
+  /**
+   * Adds to a file that grows line by line, for what must not be lost when we are killed.
+   * @throws BootstormError CANNOT_WRITE
+   */
+  append(name: string, text: string): Promise<void>;
   /** Removes what was written here, and the folders that were made for it. */
   discard(): void;
 }
@@ -29,6 +34,14 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     written.push(file);
   }
 
+  async function append(name: string, text: string): Promise<void> {
+    const file = join(folder, name);
+    if (!written.includes(file)) written.push(file);
+    await appendFile(file, text, { mode: 0o600 }).catch((error) => {
+      throw cannotWrite(file, error);
+    });
+  }
+
   function discard(): void {
     for (const file of written) rmSync(file, { force: true });
     if (first === undefined) return;
@@ -45,5 +58,5 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     discard();
     throw error;
   }
-  return { path, write, discard };
+  return { path, write, append, discard };
 }

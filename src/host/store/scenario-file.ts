@@ -1,10 +1,12 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { BootstormError, EXIT } from "../../core/error.ts";
+import { type CostFile, readCostFile } from "../../core/kernel/cost/cost-file.ts";
 import { type Path, pathText } from "../../core/scenario/problem.ts";
 import type { ScenarioDocument } from "../../core/scenario/read.ts";
 import { readWholeFile } from "./read.ts";
 
 const SCENARIO_BYTES_MAX = 1 << 20;
+const COST_FILE_BYTES_MAX = 1 << 20;
 
 /**
  * Reads the text of a scenario file, YAML or JSON (which is YAML too).
@@ -14,6 +16,16 @@ export async function readScenarioFile(path: string): Promise<ScenarioDocument> 
   const remedies = ["name a YAML or JSON file; examples are in scenarios/"];
   const bytes = await readWholeFile(path, { bytesMax: SCENARIO_BYTES_MAX, remedies });
   return parseScenarioText(path, new TextDecoder().decode(bytes));
+}
+
+/**
+ * Reads the file of a calibration.
+ * @throws BootstormError CANNOT_READ, and what `readCostFile` throws
+ */
+export async function readScenarioCosts(path: string): Promise<CostFile> {
+  const remedies = ["make one with: bootstorm calibrate"];
+  const bytes = await readWholeFile(path, { bytesMax: COST_FILE_BYTES_MAX, remedies });
+  return readCostFile(new TextDecoder().decode(bytes), path);
 }
 
 /**

@@ -91,10 +91,10 @@ async function explore(session: Session, name: string, flags: Flags): Promise<An
     ...axes(designs, policies, flags.vms),
   ]);
   const verdicts = await usualVerdicts(session, designs, OPERATIONS);
-  const points = await simulatePoints(session, read.points);
+  const points = await simulatePoints(session, read.points, read.costFiles);
   const rows = rowsOf(designs, policies, flags.vms, points, verdicts);
   const caveats = [
-    ...simulationCaveats(read.scenario, points),
+    ...simulationCaveats(read.scenario, points, read.costFiles),
     ...verdicts[0]!.verdict.assumptions,
   ];
   const reproduce = commandOf(name, flags);

@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./contention.ts"),
   },
   {
+    name: "storm",
+    summary: "boot real VMs together: how boot time grows, in which phase, behind which lock",
+    load: () => import("./storm.ts"),
+  },
+  {
     name: "check",
     summary: "say whether a lock design is safe; if not, show the shortest run that breaks it",
     load: () => import("./check.ts"),
@@ -54,5 +59,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "explore",
     summary: "put lock designs and policies in one table: safe, and how fast",
     load: () => import("./explore.ts"),
+  },
+  {
+    name: "calibrate",
+    summary: "measure what direct-map changes cost here, for scenarios",
+    load: () => import("./calibrate.ts"),
   },
 ];

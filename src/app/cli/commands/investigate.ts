@@ -11,6 +11,7 @@ import { caveatsOf } from "../../../core/report/caveats.ts";
 import { kernelVerdictSentence, verdictTableSection } from "../../../core/report/check-report.ts";
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { investigateReport, type MoreSteps } from "../../../core/report/investigate-report.ts";
+import { predictionParts } from "../../../core/report/prediction-section.ts";
 import { proseText } from "../../../core/report/prose.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { probeHost } from "../../../host/probe/host.ts";
@@ -22,6 +23,8 @@ import { type LoadOptions, type LoadRun, runLoad } from "../load.ts";
 import { addLoadFlags, type LoadFlags, loadOptions } from "../load-flags.ts";
 import { maker } from "../maker.ts";
 import { missingOf } from "../missing.ts";
+import { newRunFolder } from "../new-run-folder.ts";
+import { predict } from "../predict.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
 import { textSize } from "../terminal.ts";
 
@@ -54,7 +57,7 @@ Examples:
       runCommand(command, async (session) => {
         const options = loadOptions(flags);
         // Before the work, so that a full or forbidden disk is known before a minute is spent.
-        const folder = await createRunFolder(flags.out ?? defaultFolder());
+        const folder = await createRunFolder(flags.out ?? newRunFolder());
         try {
           return await investigate(session, options, folder);
         } catch (error) {
@@ -73,10 +76,15 @@ async function investigate(
   session.progress.step("looking at this host");
   const readings = await probeHost({ signal: session.signal, kvm: false });
   const load = await tryLoad(session, options);
+  const prediction = await predict(session, options, load);
   const check = await kernelVerdicts(session, cpaGeneration(readings).generation);
   const reproduce = ["bootstorm doctor", loadCommand("investigate", options), "bootstorm check"];
   const result = conclude({ load, host: hostFacts(readings), reproduce });
-  const report = investigateReport(result, maker(), verdictParts(check));
+  const report = investigateReport(
+    result,
+    maker(),
+    together(predictionParts(prediction), verdictParts(check)),
+  );
 
   session.progress.step("writing the report");
   if ("recording" in load) {
@@ -89,9 +97,21 @@ async function investigate(
   const page = pathToFileURL(resolve(folder.path, "report.html"));
   return {
     input: { ...options, out: folder.path },
-    result: { ...result, ...(check === undefined ? {} : { check: kernelVerdictsJson(check) }) },
+    result: {
+      ...result,
+      prediction,
+      ...(check === undefined ? {} : { check: kernelVerdictsJson(check) }),
+    },
     caveats: caveatsOf(result).map(proseText),
     text: `${terminalReport(report, textSize())}\nReport: ${page}\n`,
+  };
+}
+
+/** In this order. */
+function together(...steps: readonly MoreSteps[]): MoreSteps {
+  return {
+    findings: steps.flatMap(({ findings }) => findings),
+    sections: steps.flatMap(({ sections }) => sections),
   };
 }
 
@@ -114,9 +134,4 @@ async function tryLoad(session: Session, options: LoadOptions): Promise<LoadRun 
     if (!(error instanceof BootstormError)) throw error;
     return missingOf("the load", error);
   }
-}
-
-function defaultFolder(): string {
-  const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-  return `bootstorm-runs/${stamp}`;
 }

@@ -67,14 +67,15 @@ Examples:
 }
 
 async function simulate(session: Session, name: string, flags: Flags): Promise<Answer> {
-  const { scenario, points: asked } = await scenarioWith(name, changesOf(flags));
-  const points = await simulatePoints(session, asked);
+  const { scenario, points: asked, costFiles } = await scenarioWith(name, changesOf(flags));
+  const points = await simulatePoints(session, asked, costFiles);
   const reproduce = commandOf(name, flags);
-  const caveats = simulationCaveats(scenario, points);
+  const caveats = simulationCaveats(scenario, points, costFiles);
   const report = stormReport({
     name: scenario.name,
     title: scenario.title,
     points,
+    view: scenario.chart,
     caveats,
     obtained: simulationFacts(scenario, points),
     reproduce: [reproduce],

@@ -1,7 +1,7 @@
-import { COST_KEYS, type CostsNs } from "../../src/core/kernel/cost/cost-table.ts";
-import type { Design } from "../../src/core/kernel/design.ts";
-import type { Policy } from "../../src/core/policy/policy.ts";
-import type { StormPhase, StormSetup } from "../../src/core/sim/setup.ts";
+import { COST_KEYS, type CostsNs } from "../kernel/cost/cost-table.ts";
+import type { Design } from "../kernel/design.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { StormPhase, StormSetup } from "./setup.ts";
 
 /** A storm of theory: N tasks, M pages each, one lock, nothing else takes time. */
 export interface PlainStorm {
@@ -15,8 +15,10 @@ export interface PlainStorm {
   /** Threads that take the lock without a pause, for ever. */
   readonly background?: number;
   readonly policy?: Policy;
-  /** Pages of one exit that the policy is asked about. */
+  /** Pages of one exit, or of one file; a policy is asked before each. */
   readonly batch?: number;
+  /** Work before each batch. */
+  readonly batchNs?: number;
   readonly costs?: Partial<CostsNs>;
   readonly startNs?: (task: number) => number;
 }
@@ -61,7 +63,7 @@ export function plainStorm(plain: PlainStorm): StormSetup {
     pagesPerOp: 1,
     firstPage: 0,
     batch: plain.batch ?? pages,
-    batchNs: 0,
+    batchNs: plain.batchNs ?? 0,
     asks: plain.batch !== undefined,
     pspNs: 0,
     split: false,

@@ -1,0 +1,110 @@
+// What a running VM has used so far, from /proc. Linux counts it anyway: reading is all it costs.
+import { readdirSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { BootRecord } from "../../core/event/boot.ts";
+import { plainLines } from "./console-tail.ts";
+
+/** What could be read. A process that has ended has nothing to read. */
+export type VmSample = Pick<
+  BootRecord,
+  "cpuNs" | "vcpuCpuNs" | "vcpuRunDelayNs" | "memoryBytes" | "threads"
+>;
+
+/** Of USER_HZ, which is 100 for programs on every Linux we know. Source: man 5 proc, sysconf(3). */
+const NS_PER_TICK = 1e7;
+
+const THREADS_MAX = 1_024;
+
+/** Names of vCPU threads: QEMU's with `-name debug-threads=on`, Firecracker's, Cloud Hypervisor's. */
+const VCPU_NAME = /^(CPU \d+\/(KVM|TCG)|fc_vcpu \d+|vcpu\d+)$/;
+
+/**
+ * Reads what a VM's process has used until now. Times are read before the call returns; adding up
+ * the memory takes the kernel milliseconds, so it happens beside our own work.
+ * @param vcpuTids  its vCPU threads, where the VMM told; else threads are known by their names
+ */
+export async function sampleVm(
+  pid: number,
+  vcpuTids: readonly number[] | undefined,
+): Promise<VmSample> {
+  // The times first: a VM that is about to end has the fewest moments for them.
+  const cpu = cpuNs(pid);
+  const told = vcpuTids && vcpuTimes(pid, vcpuTids);
+  const threads = threadNames(pid);
+  const named = Object.keys(threads).filter((tid) => VCPU_NAME.test(threads[tid]!));
+  return defined({
+    cpuNs: cpu,
+    ...(told ?? vcpuTimes(pid, named.map(Number))),
+    threads: Object.keys(threads).length === 0 ? undefined : threads,
+    memoryBytes: await memoryBytes(pid),
+  });
+}
+
+/** `4242 (qemu-system-x86) S 1 4242 …`: utime and stime are fields 14 and 15, after the name 12 and 13. */
+function cpuNs(pid: number): number | undefined {
+  const stat = textOf(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13);
+  return (Number(user) + Number(system)) * NS_PER_TICK;
+}
+
+/** schedstat: `812345678 2345678 1234`, ns on a CPU, ns runnable without one, times it was put on one. */
+function vcpuTimes(
+  pid: number,
+  tids: readonly number[],
+): { vcpuCpuNs?: number; vcpuRunDelayNs?: number } {
+  const rows = tids.flatMap((tid) => {
+    const text = textOf(`/proc/${pid}/task/${tid}/schedstat`);
+    return text === undefined ? [] : [text.split(" ").map(Number)];
+  });
+  // The time of some of the vCPUs would be no answer; a kernel without schedstats writes zeros.
+  if (rows.length === 0 || rows.length < tids.length) return {};
+  const vcpuCpuNs = sumOf(rows, 0);
+  return vcpuCpuNs === 0 ? {} : { vcpuCpuNs, vcpuRunDelayNs: sumOf(rows, 1) };
+}
+
+function sumOf(rows: readonly number[][], column: number): number {
+  return rows.reduce((sum, row) => sum + row[column]!, 0);
+}
+
+function threadNames(pid: number): Record<string, string> {
+  const names: Record<string, string> = {};
+  for (const tid of tidsOf(pid)) {
+    const name = textOf(`/proc/${pid}/task/${tid}/comm`);
+    if (name !== undefined) names[tid] = plainLines(name)[0] ?? "";
+  }
+  return names;
+}
+
+function tidsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).slice(0, THREADS_MAX);
+  } catch {
+    return []; // It has ended.
+  }
+}
+
+/** Pss shares the VMM's program among all that run it; Rss gives each all of it. */
+async function memoryBytes(pid: number): Promise<number | undefined> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "latin1").catch(() => "");
+  const kib =
+    /^Pss: +(\d+) kB$/m.exec(rollup) ??
+    /^VmRSS:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`) ?? "");
+  return kib === null ? undefined : Number(kib[1]) * 1024;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Without what is undefined: absent is absent. */
+function defined(sample: { [Key in keyof VmSample]: VmSample[Key] | undefined }): VmSample {
+  return Object.fromEntries(Object.entries(sample).filter(([, value]) => value !== undefined));
+}
