@@ -1,9 +1,14 @@
 // Whole reports of real boots, as their readers get them.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { bootsResult } from "../src/core/analyze/boots-result.ts";
+import { MILESTONES, OUTCOMES } from "../src/core/event/boot.ts";
+import { readRounds, roundsHeaderLine } from "../src/core/event/boot-codec.ts";
 import { bootsReport } from "../src/core/report/boots-report.ts";
 import { htmlPage } from "../src/core/report/html-page.ts";
 import { displayWidth } from "../src/core/report/plain-text.ts";
 import { terminalReport } from "../src/core/report/terminal-report.ts";
+import { roundOf } from "./fixtures/boot-rounds.ts";
 import {
   confidentialStorm,
   deadStorm,
@@ -70,4 +75,56 @@ describe("as a page", () => {
       expect(text).not.toMatch(/x{200}/);
     }
   });
+});
+
+test("whatever rounds can be read can be told, in text without control characters", () => {
+  const ns = fc.integer({ min: 0, max: 2e10 });
+  const text = fc.string({ unit: "binary", maxLength: 12 });
+  const boot = fc
+    .record({
+      name: text,
+      group: text,
+      accelerator: fc.constantFrom("snp", "kvm", "tcg", "command"),
+      outcome: fc.constantFrom("ready", ...OUTCOMES),
+      why: text,
+      consoleTail: fc.array(text, { maxLength: 2 }),
+      times: fc.dictionary(fc.constantFrom(...MILESTONES), ns),
+      readyNs: fc.integer({ min: 1, max: 2e10 }),
+      vcpuCpuNs: ns,
+      threads: fc.constantFrom({}, { 7: "CPU 0/KVM" }, { 7: "vcpu0", 8: "vcpu1" }),
+    })
+    .map(({ times, readyNs, ...rest }) => {
+      const own = rest.outcome === "ready" ? { requested: 0, admitted: 0, ready: readyNs } : {};
+      const seen = Object.fromEntries(
+        Object.entries({ ...times, ...own }).map(([milestone, atNs]) => [
+          milestone,
+          { atNs, source: "serial" },
+        ]),
+      );
+      return { ...rest, seen };
+    });
+  const round = fc
+    .record({
+      boots: fc.array(boot, { maxLength: 4 }),
+      limit: fc.constantFrom("none", "1", "2", "boot-cap-aimd", "<b>"),
+      kind: fc.constantFrom("plain", "confidential"),
+      pressure: fc.nat(1),
+      repetition: fc.nat(2),
+      role: fc.constantFrom("measured", "measured", "recorded", "warm-up"),
+    })
+    .map((fields) => ({ ...roundOf([]), ...fields, vms: fields.boots.length }));
+  fc.assert(
+    fc.property(fc.array(round, { maxLength: 8 }), (rounds) => {
+      const lines = rounds.map((each) => `${JSON.stringify(each)}\n`).join("");
+      const read = readRounds(new TextEncoder().encode(roundsHeaderLine() + lines));
+      const result = bootsResult(read.rounds, [], { seed: 1, rejects: read.rejects });
+      expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+      const report = bootsReport(result, maker);
+      for (const out of [htmlPage(report), terminalReport(report, { width: 80, ascii: false })]) {
+        expect(out).not.toMatch(/NaN|undefined|Infinity|\bnull\b/);
+        expect(out.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}]/u);
+      }
+    }),
+    { numRuns: 40 },
+  );
 });

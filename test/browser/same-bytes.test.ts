@@ -73,8 +73,14 @@ const pointsOf = async (name: string) =>
 
 type Manner = Pick<Run, "grain" | "spread">;
 
-const inManners = (grains: readonly Run["grain"][], spreads: readonly Run["spread"][]): Manner[] =>
-  grains.flatMap((grain) => spreads.map((spread) => ({ grain, spread })));
+const bothSpreads = (...grains: Run["grain"][]): Manner[] =>
+  grains.flatMap((grain) => [
+    { grain, spread: "none" },
+    { grain, spread: "exponential" },
+  ]);
+
+const exact = bothSpreads("exact", "sections");
+const aggregated = bothSpreads("aggregated");
 
 /**
  * The storm with less to do: launch and phases fifty times shorter, and at most so many guests and
@@ -133,10 +139,6 @@ const POLICY_OPTIONS: Readonly<Record<string, PolicyOptions>> = {
 };
 
 describe("the same scenario and seed are the same bytes in Node and in Chromium", () => {
-  const spreads = ["none", "exponential"] as const;
-  const exact = inManners(["exact", "sections"], spreads);
-  const aggregated = inManners(["aggregated"], spreads);
-
   test.each(shipped)(
     "%s: its sweep at both exact grains, its first point aggregated",
     async (name) => {

@@ -1,5 +1,5 @@
 // `bootstorm calibrate` on this machine: it measures, fits, and writes a file that scenarios can name.
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -108,7 +108,9 @@ test("a scenario takes the file as its table of costs", (ctx) => {
 
 describe("wrong use", () => {
   test.for([
-    [["--processes", "1"], "the lock's cost cannot be told from other work (ONE_PROCESS)"],
+    [["--processes", "1"], "the lock cannot be told from other work (TOO_FEW_PROCESSES)"],
+    [["--processes", "2"], "(TOO_FEW_PROCESSES)"],
+    [["--out", "lab.txt"], "'lab.txt' does not end in .json"],
     [["--processes", "1,4096"], "--processes: 4096 is too many (TOO_MANY_PROCESSES)"],
     [["--rounds", "2"], "'2' is not a whole number from 3 to 10000"],
     [["--delays-ns", "1,-5"], "'-5' is not a whole number from 0 to 1000000"],
@@ -176,8 +178,8 @@ test("without root no lock wait is recorded, and what allows it is said; all els
   const copy = mkdtempSync(join(tmpdir(), "bootstorm-copy-"));
   try {
     const command = asNobody(copy);
-    const asked = ["calibrate", ...SMALL, "--out", "/dev/null", "--json"];
-    const { status, stdout } = bootstorm(asked, { cwd: copy, command });
+    chmodSync(copy, 0o777);
+    const { status, stdout } = bootstorm(["calibrate", ...SMALL, "--json"], { cwd: copy, command });
     expect(status).toBe(0);
     const document = JSON.parse(stdout);
     expect(schemaErrors("calibrate", document)).toEqual([]);

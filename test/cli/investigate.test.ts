@@ -36,6 +36,13 @@ test("keeps the schema; its answer is its first finding; its recordings can be r
   const { answer, findings, pressure, missing: notSeen, reproduce } = document.result;
   expect(answer.lead).toEqual(findings[0]);
   expect(notSeen).toEqual([]);
+  const { processCounts } = document.input;
+  if (processCounts.length > 1) {
+    const { processes, points, curve } = document.result.prediction;
+    expect(processes).toBe(processCounts.at(-1));
+    expect(points.map((point: { pagesPerFile: number }) => point.pagesPerFile)).toEqual([4, 64]);
+    expect(curve.map((point: { processes: number }) => point.processes)).toEqual(processCounts);
+  }
   expect(reproduce).toContainEqual(
     expect.stringMatching(/^bootstorm investigate --processes 1.* --seed 1 --yes$/),
   );
@@ -61,6 +68,33 @@ test("text: the answer first, the report's place last; a new private folder for 
   expect(stdout).toMatch(new RegExp(`\nReport: file://${folder}/report.html\n$`));
   expect(statSync(folder).mode & 0o077).toBe(0);
   expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("--no-record was given");
+});
+
+describe("what a calibrated model predicts of this host", () => {
+  test("stands beside what was measured, with its error, in both reports", (ctx) => {
+    const missing = needs("memfd_secret");
+    if (missing) return ctx.skip(missing);
+    const { stdout } = investigate(...SMALL, "--no-record", "--processes", "1,2", "--out", "run");
+    expect(stdout).toMatch(/A model fitted to fewer processes and to slowed ones predicts/);
+    expect(stdout).toContain("\nWhat a calibrated model predicts of this host\n");
+    const said = stdout.replaceAll(/\s+/g, " ");
+    expect(said).toMatch(/Files of 64 pages, 2 processes: predicted .*% too (high|low)\./);
+    const page = readFileSync(join(cwd, "run/report.html"), "utf8");
+    expect(page).toContain('<svg class="wide" viewBox');
+    expect(page).toContain('id="prediction-wide-title"');
+  });
+
+  test.for(["1", "2"])(
+    "with %s processes alone nothing can be predicted, and that is said",
+    (processes, ctx) => {
+      const missing = needs("memfd_secret");
+      if (missing) return ctx.skip(missing);
+      const flags = [...SMALL, "--no-record", "--processes", processes, "--json"];
+      const document = JSON.parse(investigate(...flags).stdout);
+      expect(schemaErrors("investigate", document)).toEqual([]);
+      expect(document.result.prediction.why).toMatch(/^only one number of processes|has one CPU/);
+    },
+  );
 });
 
 describe("a folder that cannot be written is known before any work is done", () => {
@@ -162,4 +196,5 @@ test("what a host lacks is said in the report, and the rest is done: no root, th
   expect(withoutKoffi.missing).toEqual([
     { what: "the load", why: expect.stringContaining("koffi"), remedy: "npm install koffi" },
   ]);
+  expect(withoutKoffi.prediction.why).toMatch(/^the load was not run \(.*koffi/);
 });

@@ -16,8 +16,10 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type BootRecord, MILESTONES, type Milestone } from "../../src/core/event/boot.ts";
+import { readPaced } from "../../src/host/qemu/console-pace.ts";
 import { sweepLeftovers } from "../../src/host/qemu/leftovers.ts";
 import { startVm, type VmAsk } from "../../src/host/qemu/vm.ts";
+import { startVmm } from "../../src/host/qemu/vm-process.ts";
 import {
   type Guest,
   gone,
@@ -315,6 +317,16 @@ describe("a VMM of a person's own", () => {
     const record = await startVm(scriptAsk(folder, `${tell}; sleep 1000`, WITH_QMP)).done;
     expect(record.outcome).toBe("panic");
     expect(record.why!.startsWith(why)).toBe(true);
+  });
+
+  test("that writes its console byte by byte wakes us far less often, and nothing is lost", async () => {
+    const script = `i=0; while [ $i -lt 3000 ]; do printf x; i=$((i + 1)); done`;
+    const vmm = startVmm("/bin/sh", ["-c", script], { debugPort: false, qmp: false });
+    const pieces: number[] = [];
+    readPaced(vmm.console!, ({ length }) => pieces.push(length));
+    await vmm.closed;
+    expect(pieces.reduce((sum, bytes) => sum + bytes)).toBe(3000);
+    expect(pieces.length).toBeLessThan(1500);
   });
 
   test("tells of the firmware on a channel of its own", async () => {

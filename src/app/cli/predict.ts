@@ -1,6 +1,7 @@
 // The calibrated prediction of `investigate`: a short sweep, a fit that does not see the point of
 // interest, and what it says of it.
 import { cpus } from "node:os";
+import { inDoubt } from "../../core/analyze/calibration-result.ts";
 import type { Missing } from "../../core/analyze/investigate.ts";
 import { type PredictionOutcome, predictionOf, setApart } from "../../core/analyze/prediction.ts";
 import { BootstormError } from "../../core/error.ts";
@@ -21,15 +22,15 @@ export async function predict(
   load: LoadRun | Missing,
 ): Promise<PredictionOutcome> {
   if ("why" in load) return { why: `the load was not run (${load.why})` };
-  if (Math.max(...processCounts) === 1) {
+  if (processCounts.length < 2) {
     const why =
       cpus().length === 1
         ? "this host has one CPU, and one process alone never waits for a lock"
-        : "only one process was asked for, and one alone never waits for a lock";
+        : "only one number of processes was asked for, which shows lock and other work as one";
     return { why };
   }
   try {
-    const { points, alone } = await runSweep(session, {
+    const { points, alone, slowdown } = await runSweep(session, {
       processCounts,
       pagesPerFile: [4, 64],
       delaysNs: [0, 400, 1200, 4000],
@@ -46,7 +47,9 @@ export async function predict(
       seed,
       bootstraps: BOOTSTRAPS,
     });
-    return predictionOf(points, fit, (point) => predictNsPerPage(fit, point, seed));
+    return predictionOf(points, inDoubt(fit, slowdown), (point) =>
+      predictNsPerPage(fit, point, seed),
+    );
   } catch (error) {
     session.signal.throwIfAborted();
     if (!(error instanceof BootstormError)) throw error;

@@ -50,24 +50,26 @@ export function withCommonFlags(command: Command): Command {
 /**
  * Runs a command's work under the common contract: progress, interruption, JSON, exit status.
  * @param work  does the job; must leave the host as it found it when `signal` aborts
+ * @param options.isDaemon  it works until a signal ends it, which is no interruption; SIGHUP is its own
  */
 export async function runCommand(
   command: Command,
   work: (session: Session) => Promise<Answer>,
+  { isDaemon = false } = {},
 ): Promise<void> {
   const { json, quiet } = command.opts<{ json?: string; quiet?: true }>();
   const progress = createProgress({ quiet: quiet === true });
-  const interrupt = listenForInterrupts();
+  const interrupt = listenForInterrupts(isDaemon);
   try {
     if (json !== undefined && json !== STDOUT) await requireWritable(json);
     const answer = await work({ signal: interrupt.signal, progress });
     progress.clear();
-    interrupt.signal.throwIfAborted();
+    if (!isDaemon) interrupt.signal.throwIfAborted();
     await print(command.name(), answer, json);
     process.exitCode = answer.exit ?? EXIT.done;
   } catch (error) {
     progress.clear();
-    throw interrupt.signal.aborted ? interrupted() : error;
+    throw interrupt.signal.aborted && !isDaemon ? interrupted() : error;
   } finally {
     interrupt.stop();
   }
@@ -104,9 +106,10 @@ function writeOut(text: string): void {
   }
 }
 
-function listenForInterrupts(): { signal: AbortSignal; stop(): void } {
+function listenForInterrupts(isDaemon: boolean): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const ends = ["SIGINT", "SIGTERM"] as const;
+  const signals = isDaemon ? ends : ([...ends, "SIGHUP"] as const);
   const onSignal = () => {
     // A second signal ends at once; what is registered on `exit` still runs.
     if (controller.signal.aborted) process.exit(EXIT.interrupted);

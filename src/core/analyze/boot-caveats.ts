@@ -17,7 +17,8 @@ import { type BootSetting, bySetting, mainSeries, settingKey, settingOf } from "
  * not known. `vcpus-unknown`: threads have no names to tell vCPUs by. `events-lost`: by the kernel,
  * in all traces. `recorder-held-up`: the recorder's own part of the waits. `recorder-price`: recorded
  * rounds were slower. `out-of-order`: milestones told in no possible order, and not used.
- * `pairs-left-out`: rounds that could not be compared. `rejected`: lines of the file that were none.
+ * `pairs-left-out`: rounds that could not be compared. `consoles-cut`: not all that guests wrote is on
+ * disk; `why` is the first reason. `rejected`: lines of the file that were none.
  */
 export type BootCaveat =
   | { readonly kind: "emulated" }
@@ -33,6 +34,7 @@ export type BootCaveat =
   | { readonly kind: "recorder-price"; readonly ratio: Ratio }
   | { readonly kind: "out-of-order"; readonly boots: number }
   | { readonly kind: "pairs-left-out"; readonly pairs: number }
+  | { readonly kind: "consoles-cut"; readonly boots: number; readonly why: string }
   | { readonly kind: "rejected"; readonly lines: number };
 
 export interface CaveatEvidence {
@@ -66,6 +68,7 @@ export function bootCaveats(evidence: CaveatEvidence): BootCaveat[] {
     ...lockCaveats(evidence),
     ...(pairs > 0 ? [{ kind: "pairs-left-out", pairs } as const] : []),
     ...(outOfOrder > 0 ? [{ kind: "out-of-order", boots: outOfOrder } as const] : []),
+    ...consoleCaveats(rounds),
     ...(rejectedLines > 0 ? [{ kind: "rejected", lines: rejectedLines } as const] : []),
   ];
 }
@@ -100,6 +103,14 @@ function otherLoadCaveats(points: readonly BootPoint[]): BootCaveat[] {
   const share = worst?.load.otherShare ?? 0;
   if (worst === undefined || share < OTHER_SHARE_FROM) return [];
   return [{ kind: "other-load", worst: settingOf(worst), share }];
+}
+
+function consoleCaveats(rounds: readonly BootRound[]): BootCaveat[] {
+  const reasons = rounds.flatMap(({ boots }) =>
+    boots.flatMap((boot) => boot.console?.lostBecause ?? []),
+  );
+  const [why] = reasons;
+  return why === undefined ? [] : [{ kind: "consoles-cut", boots: reasons.length, why }];
 }
 
 function cpuTimeCaveats({ rounds }: CaveatEvidence): BootCaveat[] {

@@ -193,6 +193,18 @@ describe("rounds", () => {
     expect(best.mean).toEqual({ limit: "none", alike: ["2"] });
   });
 
+  test("of one repetition are compared with each other, so that luck they share does not count", () => {
+    const luck = [700, 2000, 900, 1500, 1000, 1300, 800];
+    const free = luck.map((ms, repetition) => roundOfTimes([ms, ms], { repetition }));
+    const limited = luck.map((ms, repetition) =>
+      roundOfTimes([0.8 * ms, 0.8 * ms], { repetition, limit: "2" }),
+    );
+    const [first] = resultOf([...free, ...limited.slice(3), ...limited.slice(0, 3)]).changes;
+    const { value, low, high, verdict } = first!.change.mean;
+    for (const each of [value, low, high]) expect(each).toBeCloseTo(-0.2, 9);
+    expect(verdict).toBe("better");
+  });
+
   test("one pair of rounds decides nothing", () => {
     const rounds = [roundOfTimes([900]), roundOfTimes([90], { limit: "2" })];
     expect(resultOf(rounds).changes[0]!.change.mean.verdict).toBe("undecided");
@@ -314,6 +326,25 @@ describe("blame", () => {
       "cpu-wait": 0.4,
       rest: expect.closeTo(0.1),
     });
+  });
+
+  test("of several vCPUs it is their mean, which has the wall time of the boot", () => {
+    const boot = bootOf(
+      { requested: 0, admitted: 0, ready: 1000 },
+      {
+        threads: { 9: "CPU 0/KVM", 10: "CPU 1/KVM", 11: "worker" },
+        vcpuCpuNs: 1200e6,
+        vcpuRunDelayNs: 400e6,
+      },
+    );
+    const trace = traceOf([{ t: 0, tid: 9, waitNs: 100e6 }]);
+    const origin = { clock: "mono", ns: BigInt(roundOf([]).originNs) };
+    const { makeups } = bootsResult(
+      [roundOf([boot])],
+      [{ round: 0, trace: { ...trace, meta: { ...trace.meta, origin } } }],
+      { seed: SEED },
+    );
+    expect(makeups[0]!.partsMs).toEqual({ locks: 50, "cpu-wait": 200, "cpu-work": 550, rest: 200 });
   });
 
   test("what was not read is absent, and its time is in the rest", () => {

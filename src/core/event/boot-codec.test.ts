@@ -2,7 +2,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bootOf, roundOf, roundOfTimes, sharingRound } from "../../../test/fixtures/boot-rounds.ts";
 import { BootstormError } from "../error.ts";
-import { type BootRound, MILESTONES, OUTCOMES } from "./boot.ts";
+import {
+  type BootRecord,
+  type BootRound,
+  type ConsoleKept,
+  MILESTONES,
+  OUTCOMES,
+  type RoundLoad,
+} from "./boot.ts";
 import { ROUNDS_VERSION, readRounds, roundLine, roundsHeaderLine } from "./boot-codec.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -24,9 +31,35 @@ const mixed = roundOf([bootOf({ requested: 0, admitted: 3, ready: 900 }), failed
   pressure: 4,
 });
 
+// A field that joins the types must join here, and then the reader.
+const everything: Required<BootRecord> = {
+  ...failed,
+  why: "the kernel panicked",
+  consoleTail: ["Kernel panic"],
+  seen: { spawned: { atNs: 2, source: "driver", guestNs: 1 } },
+  pid: 77,
+  threads: { 77: "qemu-system-x86", 78: "CPU 0/TCG" },
+  cpuNs: 1,
+  vcpuCpuNs: 2,
+  vcpuRunDelayNs: 3,
+  memoryBytes: 4,
+  console: {
+    bytes: 6,
+    keptBytes: 5,
+    lostBecause: "the disk is full",
+  } satisfies Required<ConsoleKept>,
+};
+const load: Required<RoundLoad> = {
+  cpuBusyShare: 0.9,
+  otherCpuNs: 1,
+  cpuPressureShare: 0.1,
+  memAvailableBytesLow: 2,
+};
+
 describe("what is written is read again", () => {
   test("rounds with every field, and with failures", () => {
-    const rounds = [sharingRound(4, { cpus: 2, workMs: 840, noiseShare: 0.1 }), mixed];
+    const whole: Required<BootRound> = { ...roundOf([everything]), load };
+    const rounds = [sharingRound(4, { cpus: 2, workMs: 840, noiseShare: 0.1 }), mixed, whole];
     expect(readRounds(file(...rounds.map(roundLine)))).toEqual({ rounds, rejects: [] });
   });
 
@@ -55,11 +88,15 @@ describe("what is written is read again", () => {
         vcpuCpuNs: count,
         vcpuRunDelayNs: count,
         memoryBytes: count,
+        console: fc.record(
+          { bytes: count, keptBytes: count, lostBecause: text },
+          { requiredKeys: ["bytes", "keptBytes"] },
+        ),
       },
       { requiredKeys: ["name", "group", "accelerator", "seen", "outcome"] },
     );
     fc.assert(
-      fc.property(fc.array(failedBoot, { maxLength: 3 }), text, (boots, limit) => {
+      fc.property(fc.array(failedBoot, { minLength: 1, maxLength: 3 }), text, (boots, limit) => {
         const round = { ...roundOf([], { limit }), vms: boots.length, boots } as BootRound;
         expect(readRounds(file(roundLine(round)))).toEqual({ rounds: [round], rejects: [] });
       }),
@@ -105,6 +142,7 @@ describe("a line that is no round is counted by reason and does no harm", () => 
     ["what a killed run left", good.slice(0, 40), "the line is not JSON"],
     ["another document", "[]\n", "the round: not an object"],
     ["a VM without its row", changed((round) => (round.vms = 2)), "boots: not one for each VM"],
+    ["nobody", changed((round) => Object.assign(round, { vms: 0, boots: [] })), "vms: none"],
     ["an unknown role", changed((round) => (round.role = "best")), "role: not a word we know"],
     ["a negative time", changed((round) => (round.spanNs = -1)), "spanNs: out of range"],
     ["not a number", changed((round) => (round.spanNs = null)), "spanNs: not a number"],
@@ -119,7 +157,7 @@ describe("a line that is no round is counted by reason and does no harm", () => 
     ["a name that is none", inBoot({ name: { toString: 1 } }), "name: not a text"],
     ["an unknown outcome", inBoot({ outcome: "fine" }), "outcome: not a word we know"],
     ["ready at no time", inBoot({ seen: {} }), "a boot is ready and its times are not known"],
-    ["ready too early", inBoot({ seen: times(0, 5, 4) }), "a boot is ready before it began"],
+    ["ready too early", inBoot({ seen: times(0, 5, 5) }), "a boot is ready before it began"],
     ["a milestone that is none", inBoot({ seen: { ready: 5 } }), "a milestone: not an object"],
     ["a flood", inBoot({ consoleTail: Array(101).fill("") }), "consoleTail: too many"],
     [

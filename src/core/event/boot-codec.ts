@@ -9,6 +9,7 @@ import { BootstormError, EXIT } from "../error.ts";
 import {
   type BootRecord,
   type BootRound,
+  type ConsoleKept,
   MILESTONES,
   type MilestoneSeen,
   OUTCOMES,
@@ -134,6 +135,7 @@ type Fields = Readonly<Record<string, unknown>>;
 function parseRound(value: unknown): BootRound {
   const fields = recordOf(value, "the round");
   const vms = countOf(fields, "vms");
+  if (vms === 0) throw new Unreadable("vms: none");
   const boots = listOf(fields, "boots", VMS_MAX).map(parseBoot);
   // A VM without its row would change what the number of VMs means.
   if (boots.length !== vms) throw new Unreadable("boots: not one for each VM");
@@ -167,16 +169,17 @@ function parseBoot(value: unknown): BootRecord {
     ...optional(fields, "vcpuCpuNs", (key) => countOf(fields, key)),
     ...optional(fields, "vcpuRunDelayNs", (key) => countOf(fields, key)),
     ...optional(fields, "memoryBytes", (key) => countOf(fields, key)),
+    ...optional(fields, "console", () => parseConsole(fields.console)),
   };
   if (boot.outcome === "ready") requireBootTimes(boot);
   return boot;
 }
 
-/** Without these a boot has no time; with them in another order it would be negative. */
+/** Without these a boot has no time; with them in another order it would have none or less. */
 function requireBootTimes({ seen: { requested, admitted, ready } }: BootRecord): void {
   const known = requested !== undefined && admitted !== undefined && ready !== undefined;
   if (!known) throw new Unreadable("a boot is ready and its times are not known");
-  if (requested.atNs > admitted.atNs || admitted.atNs > ready.atNs) {
+  if (requested.atNs > admitted.atNs || admitted.atNs >= ready.atNs) {
     throw new Unreadable("a boot is ready before it began");
   }
 }
@@ -203,6 +206,15 @@ function parseTail(fields: Fields): readonly string[] {
   return listOf(fields, "consoleTail", TAIL_LINES_MAX).map((line) =>
     boundedText(line, "consoleTail", TAIL_CHARS_MAX),
   );
+}
+
+function parseConsole(value: unknown): ConsoleKept {
+  const fields = recordOf(value, "console");
+  return {
+    bytes: countOf(fields, "bytes"),
+    keptBytes: countOf(fields, "keptBytes"),
+    ...optional(fields, "lostBecause", (key) => textOf(fields, key, WHY_CHARS_MAX)),
+  };
 }
 
 function parseThreads(value: unknown): Readonly<Record<string, string>> {

@@ -3,7 +3,7 @@ import { createFifo } from "../policy/fifo.ts";
 import type { LedgerState, Permit, PermitEvent } from "./permit.ts";
 
 /** How many of the permits that ended are remembered, so that a release may be said twice. */
-export const ENDED_KEPT = 4096;
+export const ENDED_KEPT = 1024;
 
 /** How much the newest boot counts in the mean time in service. */
 const SERVICE_WEIGHT = 0.2;

@@ -3,10 +3,11 @@ import { createDueHeap } from "../policy/due-heap.ts";
 import { Gate, type GateTime } from "../policy/gate.ts";
 import { ADMIT, type Ask, type Policy, type PolicySpec, type Sample } from "../policy/policy.ts";
 import { createPolicy } from "../policy/registry.ts";
-import { type Book, createBook } from "./book.ts";
+import { createBook } from "./book.ts";
 import type {
   BootOutcome,
   EndOfPermit,
+  Holder,
   LedgerGauges,
   LedgerState,
   Permit,
@@ -35,6 +36,8 @@ export interface Ledger {
    */
   attach(id: number): void;
   detach(id: number): void;
+  /** Somebody has asked after it. */
+  touch(id: number): void;
   observe(sample: Sample): void;
   /** From now on these policies decide, for those who wait too. Who is in force stays it. */
   setPolicy(policy: readonly PolicySpec[]): void;
@@ -43,6 +46,8 @@ export interface Ledger {
   /** By the mean time in service of the last boots; undefined while nobody can say. */
   expectedWaitNs(position: number): number | undefined;
   gauges(): LedgerGauges;
+  /** How many wait. */
+  readonly waiting: number;
   /** Nothing is granted before; 0 where nothing is held. */
   readonly heldUntilNs: number;
   readonly policy: readonly PolicySpec[];
@@ -54,13 +59,18 @@ export interface Ledger {
 export interface LedgerSurroundings {
   /** A clock that goes on while no ledger is open: leases run meanwhile. */
   readonly time: GateTime;
-  /** Called for each change when it has happened. Must not call the ledger. */
-  readonly record: (event: PermitEvent) => void;
+  /**
+   * Called for each change when it has happened, with the permit as it has become. Must not call the
+   * ledger.
+   */
+  readonly record: (event: PermitEvent, permit: Permit | undefined) => void;
+  /** Does the very process still run? Asked of every permit when the ledger is opened. */
+  readonly runs: (holder: Holder) => boolean;
 }
 
 /** A ledger that nobody has asked yet. */
 export function emptyLedger(policy: readonly PolicySpec[], heldUntilNs = 0): LedgerState {
-  return { nextId: 1, heldUntilNs, policy, live: [], ended: [] };
+  return { nextId: 1, heldUntilNs, held: [], policy, live: [], ended: [] };
 }
 
 /** When a permit ends by itself, if nothing comes between. */
@@ -78,7 +88,7 @@ const STALE_DUES_MIN = 1024;
  * @throws BootstormError LEDGER_CONTRADICTION when the events do not follow on the state
  */
 export function openLedger(
-  { time, record }: LedgerSurroundings,
+  { time, record, runs }: LedgerSurroundings,
   saved: LedgerState,
   past: readonly PermitEvent[] = [],
 ): Ledger {
@@ -87,7 +97,7 @@ export function openLedger(
   let policySpecs = saved.policy;
   let policy = createPolicy(policySpecs);
   /** Waiting permits that the policy has not been asked about, because all are held. */
-  const outside = new Set<number>();
+  const outside = new Set<number>(saved.held);
   const listeners = new Map<number, number>();
   /** When a waiting permit that nobody listens for ends. */
   const neglectedNs = new Map<number, number>();
@@ -108,6 +118,11 @@ export function openLedger(
     for (const event of past) {
       // Before the book knows of it: the policy is told of the permit as it was.
       const permit = "id" in event ? book.find(event.id) : undefined;
+      if (event.atNs >= heldUntilNs) {
+        for (const { ask } of takeHeld()) {
+          if (policy.decide(askOf(ask), event.atNs) === ADMIT) granted.add(ask.id);
+        }
+      }
       book.apply(event);
       switch (event.kind) {
         case "asked":
@@ -140,10 +155,7 @@ export function openLedger(
     return granted;
   }
 
-  function restorePolicy({ policyState, heldUntilNs: untilNs }: LedgerState): Set<number> {
-    for (const { ask, askedNs, state } of book.live.values()) {
-      if (state === "waiting" && askedNs < untilNs && time.nowNs() < untilNs) outside.add(ask.id);
-    }
+  function restorePolicy({ policyState }: LedgerState): Set<number> {
     if (policyState === undefined) return adopt(policySpecs, 0);
     try {
       policy.restore(policyState);
@@ -157,11 +169,14 @@ export function openLedger(
     }
   }
 
-  /** It was granted, whatever the policy would say now. */
+  /** It was granted, whatever the policy says now. */
   function goAhead(id: number, granted: Set<number>, atNs: number): void {
-    const { ask } = book.find(id)!;
-    if (granted.delete(id)) return;
-    if (outside.delete(id) && policy.decide(askOf(ask), atNs) === ADMIT) return;
+    for (;;) {
+      if (granted.delete(id)) return;
+      const next = policy.ready(atNs);
+      if (next === undefined) break;
+      granted.add(next.id);
+    }
     policy.leave(id, "went-ahead", atNs);
   }
 
@@ -187,14 +202,28 @@ export function openLedger(
   }
 
   function start(): void {
+    commit({ kind: "opened", atNs: time.nowNs() });
     for (const permit of book.live.values()) {
-      if (permit.state === "waiting") detach(permit.ask.id);
+      if (permit.state === "waiting") leaveAlone(permit.ask.id);
       else schedule(permit.ask.id);
     }
+    letIn();
+    findHolders();
     if (heldUntilNs > time.nowNs()) cancelHold = time.wakeAt(heldUntilNs, endHold);
     else endHold();
-    letIn();
     ring();
+  }
+
+  /**
+   * Who still runs could not renew while no ledger was open, and gets a lease anew; the permits of
+   * who does not run are over.
+   */
+  function findHolders(): void {
+    for (const { ask } of [...book.live.values()]) {
+      if (ask.holder === undefined) continue;
+      if (runs(ask.holder)) renew(ask.id);
+      else end(ask.id, "launcher-died");
+    }
   }
 
   /** Grants what the policy has let in, and listens to it for the others. */
@@ -210,20 +239,26 @@ export function openLedger(
 
   function endHold(): void {
     cancelHold = undefined;
+    for (const { ask } of takeHeld()) askPolicy(ask);
+  }
+
+  /** Those that nobody has asked the policy about, who goes first first. */
+  function takeHeld(): readonly Permit[] {
     const held = [...outside].map((id) => book.find(id)!).sort(beforeInLine);
     outside.clear();
-    for (const { ask } of held) askPolicy(ask);
+    return held;
   }
 
   function commit(event: PermitEvent): void {
     book.apply(event);
-    record(event);
+    const id = event.kind === "asked" ? event.ask.id : "id" in event ? event.id : undefined;
+    record(event, id === undefined ? undefined : book.find(id));
   }
 
   function ask(wanted: Omit<PermitAsk, "id">): Permit {
     const known = book.findKey(wanted.key);
     if (known !== undefined) {
-      if (known.state === "waiting" && !listeners.has(known.ask.id)) detach(known.ask.id);
+      touch(known.ask.id);
       return known;
     }
     const id = book.nextId;
@@ -231,14 +266,14 @@ export function openLedger(
     commit({ kind: "asked", atNs, ask: { id, ...wanted } });
     if (atNs < heldUntilNs) outside.add(id);
     else askPolicy({ id, ...wanted });
-    if (book.live.get(id)?.state === "waiting") detach(id);
+    leaveAlone(id);
     return book.find(id)!;
   }
 
   function askPolicy(asked: PermitAsk): void {
     const { id } = asked;
     const decision = gate.ask(askOf(asked), () => grant(id));
-    if (decision !== ADMIT && book.live.get(id)?.state === "waiting") {
+    if (decision.kind === "delay" && book.live.get(id)?.state === "waiting") {
       book.explain(id, decision.reason);
     }
   }
@@ -268,14 +303,16 @@ export function openLedger(
     const permit = book.live.get(id);
     if (permit === undefined) return;
     const atNs = time.nowNs();
-    const event = { kind: "ended", atNs, id, how, ...(outcome === undefined ? {} : { outcome }) };
-    commit(event as PermitEvent & { kind: "ended" });
+    const said = outcome === undefined ? {} : { outcome };
+    commit({ kind: "ended", atNs, id, how, ...said });
     neglectedNs.delete(id);
     listeners.delete(id);
     if (outside.delete(id)) return;
-    if (permit.state === "waiting") return gate.leave(id, "gave-up");
-    observeEnd(gate, permit, { atNs, how, ...(outcome === undefined ? {} : { outcome }) });
-    gate.release(id);
+    if (permit.state === "waiting") gate.leave(id, "gave-up");
+    else {
+      observeEnd(gate, permit, { atNs, ...said });
+      gate.release(id);
+    }
   }
 
   function attach(id: number): void {
@@ -291,6 +328,15 @@ export function openLedger(
       return;
     }
     listeners.delete(id);
+    leaveAlone(id);
+  }
+
+  function touch(id: number): void {
+    if (!listeners.has(id)) leaveAlone(id);
+  }
+
+  /** Nobody listens for it: one lease, if it waits. */
+  function leaveAlone(id: number): void {
     const permit = book.live.get(id);
     if (permit?.state !== "waiting") return;
     neglectedNs.set(id, time.nowNs() + permit.leaseNs);
@@ -344,13 +390,9 @@ export function openLedger(
       const permit = book.live.get(id);
       if (permit === undefined) continue;
       if (dueNsOf(permit) > nowNs) schedule(id);
-      else end(id, (permit.ask.deadlineNs ?? Infinity) <= nowNs ? endOfLate(permit) : "expired");
+      else end(id, isLate(permit, nowNs) ? "gave-up" : "expired");
     }
     setDueTimer();
-  }
-
-  function endOfLate({ state }: Permit): EndOfPermit {
-    return state === "waiting" ? "gave-up" : "expired";
   }
 
   function setPolicy(specs: readonly PolicySpec[]): void {
@@ -389,6 +431,7 @@ export function openLedger(
     end,
     attach,
     detach,
+    touch,
     observe: (sample) => {
       commit({ kind: "observed", atNs: time.nowNs(), sample });
       gate.observe(sample);
@@ -402,6 +445,9 @@ export function openLedger(
         : Math.round(((before + 1) * book.serviceNs) / cap);
     },
     gauges,
+    get waiting() {
+      return book.live.size - book.inForce;
+    },
     get heldUntilNs() {
       return heldUntilNs > time.nowNs() ? heldUntilNs : 0;
     },
@@ -411,6 +457,7 @@ export function openLedger(
     snapshot: () => ({
       ...book.snapshot(),
       heldUntilNs,
+      held: [...outside],
       policy: policySpecs,
       policyState: policy.snapshot(),
     }),
@@ -431,6 +478,11 @@ function observeEnd(
   if (outcome === undefined) return;
   const latencyNs = outcome.bootNs ?? atNs - permit.grantedNs!;
   to.observe({ kind: "boot-finished", latencyNs, failed: outcome.failed }, atNs);
+}
+
+/** It waits, and its deadline has passed. */
+function isLate({ state, ask }: Permit, nowNs: number): boolean {
+  return state === "waiting" && ask.deadlineNs !== undefined && ask.deadlineNs <= nowNs;
 }
 
 function beforeInLine(a: Permit, b: Permit): number {

@@ -100,6 +100,8 @@ export interface LedgerState {
   readonly nextId: number;
   /** Nothing is granted before. */
   readonly heldUntilNs: number;
+  /** Waiting permits that the policy has not been asked about, because all are held. */
+  readonly held: readonly number[];
   readonly policy: readonly PolicySpec[];
   /** Undefined: the policy is to be made afresh. */
   readonly policyState?: PolicyState;

@@ -44,6 +44,12 @@ export class Gate {
     return decision;
   }
 
+  /** For a policy that was restored: whom to call of the asks that wait in it. Lets go who may. */
+  resume(waiting: Iterable<readonly [id: number, letGo: LetGo]>): void {
+    for (const [id, letGo] of waiting) this.#waiting.set(id, letGo);
+    this.#settle();
+  }
+
   /** A boot that went on is over. */
   release(id: number): void {
     this.#policy.release(id, this.#time.nowNs());

@@ -8,6 +8,8 @@ import { code, type Prose, prose } from "./prose.ts";
 import { ratioWithInterval } from "./sentence.ts";
 import { counted } from "./words.ts";
 
+const WHY_CHARS_MAX = 300;
+
 /** What to doubt in real boots, and what was not seen of them. */
 export function bootsCaveats(result: BootsResult): readonly Prose[] {
   const { caveats, spinlockVisibility } = result;
@@ -52,6 +54,8 @@ function caveatProse(caveat: BootCaveat): Prose {
       return prose`Of ${counted(caveat.boots, "boot")} a milestone was told later than one that follows it, and is not used.`;
     case "pairs-left-out":
       return prose`${counted(caveat.pairs, "pair")} of rounds ${caveat.pairs === 1 ? "was" : "were"} not compared, because a VM failed in one of them.`;
+    case "consoles-cut":
+      return prose`The console of ${counted(caveat.boots, "boot")} is not on disk as a whole: ${caveat.why.slice(0, WHY_CHARS_MAX)}.`;
     case "rejected":
       return prose`${counted(caveat.lines, "line")} of the rounds' file could not be read; the reasons are counted below.`;
     default:

@@ -54,7 +54,7 @@ export function bootsCurve({ points, curves }: BootsResult): Curve {
     notes: [
       barsNote([...bySeries.values()].flat()),
       ...(series.some(({ fit }) => fit !== undefined)
-        ? ["Lines: the better fit of each series."]
+        ? ["Lines: the better fit of each series, a straight one where neither is better."]
         : []),
     ],
   };

@@ -134,20 +134,22 @@ function mostWaited(locks: BootsResult["locks"], last: BootPoint): Prose {
   return prose`, most for ${code(lock.evidence === "none" ? lock.address : lock.name)}`;
 }
 
-/** The same VMs without what makes them slow: not confidential, or without pressure. */
+/** The same VMs where they are not confidential, and where there is the most pressure. */
 function besideParts({ points }: BootsResult, last: ReadyPoint): Prose[] {
-  const beside = (change: Partial<BootPoint>) => {
-    const wanted = settingKey({ ...last, ...change });
-    if (wanted === settingKey(last)) return undefined;
-    return points.filter(hasReady).find((each) => settingKey(each) === wanted);
-  };
-  const plain = beside({ kind: "plain" });
-  const alone = beside({ pressure: 0 });
+  const ready = points.filter(hasReady);
+  const isLast = (each: BootPoint, change: Partial<BootPoint>) =>
+    settingKey({ ...each, ...change }) === settingKey(last);
+  const plain = ready.find((each) => each.kind !== last.kind && isLast(each, { kind: last.kind }));
+  const pressed = ready.findLast(
+    (each) => each.pressure > last.pressure && isLast(each, { pressure: last.pressure }),
+  );
   return [
     ...(plain === undefined ? [] : [prose`plain ones take ${msText(plain.sinceRequestMs.median)}`]),
-    ...(alone === undefined
+    ...(pressed === undefined
       ? []
-      : [prose`without pressure they take ${msText(alone.sinceRequestMs.median)}`]),
+      : [
+          prose`beside ${pressureText(pressed.pressure)} they take ${msText(pressed.sinceRequestMs.median)}`,
+        ]),
   ];
 }
 
@@ -309,7 +311,11 @@ function bestText({ limit, alike }: BestLimit): string {
 /** Confidential against plain, and pressure against none. */
 function besideFindings({ changes }: BootsResult, last: ReadyPoint): Prose[] {
   return changes
-    .filter((each) => each.by !== "limit" && settingKey(each) === settingKey(last))
+    .filter(
+      (each) =>
+        each.by !== "limit" &&
+        [each, each.against].some((one) => settingKey(one) === settingKey(last)),
+    )
     .map((each) => {
       const against = each.by === "kind" ? "plain ones" : pressureText(each.against.pressure);
       return prose`${changed(each)}, against ${against}.`;

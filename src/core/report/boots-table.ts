@@ -16,6 +16,7 @@ import {
   settingText,
 } from "./boots-words.ts";
 import { countColumn, percentColumn } from "./number-column.ts";
+import { vms } from "./storm-words.ts";
 import type { Column, Table } from "./table.ts";
 
 /** Enough to see what matters; JSON has every row. */
@@ -144,7 +145,7 @@ export function blameTable(blame: readonly BootBlame[]): Table {
   const parts = BOOT_PARTS.filter((part) => blame.some(({ partsMs }) => partsMs[part]));
   const time = timeUnit(blame.map(({ slowdownMs }) => slowdownMs.value));
   return {
-    caption: `Mean time in service more than with ${blame[0]!.againstVms}, and what it is, in ${time.unit}`,
+    caption: `How much longer boots take in service than with ${vms(blame[0]!.againstVms)}, on average, and what it is, in ${time.unit}`,
     columns: [
       ...settingColumns(blame),
       time.column(
@@ -185,7 +186,7 @@ export function bootLockTable(points: readonly BootLockPoint[]): Table {
       { header: "lock", cells: shown.map(lockText), align: "left", code: true, whole: true },
       ...points.map((point) =>
         time.column(
-          `${formatCount(point.vms)} VM${point.vms === 1 ? "" : "s"}`,
+          vms(point.vms),
           shown.map((lock) => waitMs(point, lock)),
         ),
       ),
@@ -319,7 +320,8 @@ function counts(header: string, values: readonly number[]): Column {
 /** One unit for a whole table, so that its columns can be compared too. */
 function timeUnit(allMs: readonly (number | undefined)[]) {
   const largest = Math.max(0, ...allMs.map((ms = 0) => Math.abs(ms)));
-  const [unit, size] = largest >= 1000 ? ["s", 1e3] : largest >= 1 ? ["ms", 1] : ["µs", 1e-3];
+  const isShort = largest > 0 && largest < 1;
+  const [unit, size] = largest >= 1000 ? ["s", 1e3] : isShort ? ["µs", 1e-3] : ["ms", 1];
   const cell = (ms: number) =>
     (ms / size).toFixed(unit === "s" ? 2 : 1).replace(/^-(0\.0+)$/, "$1");
   const column = (header: string, ms: readonly (number | undefined)[]): Column => ({

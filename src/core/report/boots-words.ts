@@ -33,7 +33,7 @@ export const PART_WORDS: Readonly<Record<BootPart, string>> = {
 
 export const PART_MEANING: Readonly<Record<BootPart, string>> = {
   locks: "waits for locks of the host's kernel: of the vCPUs, and of the VMM before they run",
-  "cpu-wait": "the vCPUs could run, and had no CPU",
+  "cpu-wait": "the vCPUs could run and had no CPU; others may have been spinning on it",
   "cpu-work":
     "the vCPUs ran, without spinning for a lock of the host; for one of the guest's own it counts",
   "vmm-setup": "from admission until the vCPUs run",

@@ -9,9 +9,7 @@ import { processes } from "./words.ts";
 
 export function calibrationAnswer({ kernel, calibration, slowdown }: CalibrationResult): Prose {
   const { holdNs, outsideNs, kneeProcesses, predictionErrorPercent } = calibration;
-  const { value, low, high } = kneeProcesses;
-  const knee = `${threeDigits(value)} processes (${threeDigits(low)} to ${threeDigits(high)})`;
-  const fit = prose`holds its lock for ${withInterval(holdNs)}, hand-off included, with ${withInterval(outsideNs)} of a page's work outside it: the lock saturates at ${knee}; predictions are off by ${percent(predictionErrorPercent.median)} in the median and ${percent(predictionErrorPercent.max)} at most`;
+  const fit = prose`holds its lock for ${withInterval(holdNs)}, hand-off included, with ${withInterval(outsideNs)} of a page's work outside it: the lock saturates at ${kneeText(kneeProcesses)}; predictions are off by ${percent(predictionErrorPercent.median)} in the median and ${percent(predictionErrorPercent.max)} at most`;
   const host = kernelInShort(kernel);
   return showsLock(slowdown)
     ? prose`On this host (${host}) a direct-map change ${fit}.`
@@ -62,13 +60,23 @@ function recordedSentence(recorded: RecordedWait): Prose {
 export const TRANSFER: readonly Prose[] = [
   prose`The hold and its hand-off hold for every change of a 4 KiB entry on this host, so also for those that ${code("rmpupdate")} brings with it: ${code("memfd_secret")} takes the same path through ${code("__change_page_attr_set_clr")}. With CPUs farther apart than those that took part, the hand-off costs more.`,
   prose`The work outside does not: it is what freeing a secret page costs beside its direct-map change (clearing it, the page cache, the allocator). A VM that starts does other work between two changes, and a scenario says which.`,
-  prose`The flush is that of one page by one sender to all CPUs of this host. SNP hosts flush seldom, but where they do the sender waits as long; with more CPUs, longer.`,
+  prose`The flush is that of one page by one sender to all CPUs of this host. Direct-map changes of SNP hosts flush only where a large entry is split; with more CPUs a flush takes longer.`,
   prose`The RMP, the PSP and guests are not in these numbers: no SNP hardware took part.`,
 ];
 
 function withInterval({ ns, low, high }: FittedCost): string {
   return `${formatNs(ns)} (${formatNs(low)} to ${formatNs(high)})`;
 }
+
+/** `2.63 processes (1.80 to 4.20)`. */
+function kneeText({ value, low, high }: CalibrationResult["calibration"]["kneeProcesses"]): string {
+  // Resamples that leave the lock no hold have no knee.
+  const upTo =
+    high < KNEE_MAX ? `${threeDigits(low)} to ${threeDigits(high)}` : `${threeDigits(low)} or more`;
+  return `${threeDigits(value)} processes (${upTo})`;
+}
+
+const KNEE_MAX = 10_000;
 
 function percent(value: number): string {
   return `${threeDigits(value)} %`;

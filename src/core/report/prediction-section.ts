@@ -6,7 +6,7 @@ import { curveChart } from "./curve-chart.ts";
 import type { MoreSteps } from "./investigate-report.ts";
 import { element, group } from "./markup.ts";
 import { wrap } from "./plain-text.ts";
-import { type Prose, prose, proseMarkup, proseText } from "./prose.ts";
+import { code, type Prose, prose, proseMarkup, proseText } from "./prose.ts";
 import { figure } from "./sections.ts";
 import { terminalPlot } from "./terminal-plot.ts";
 import { processes } from "./words.ts";
@@ -34,7 +34,7 @@ function words({ holdNs, kneeProcesses, points, processes: most }: Prediction): 
   return [
     prose`The simulator was fitted to pages freed by fewer processes, and by ${processes(most)} with a busy wait between files; what ${most} do without that wait it has not seen.`,
     ...each,
-    prose`Fitted: the lock is held ${formatNs(holdNs.ns)} (${formatNs(holdNs.low)} to ${formatNs(holdNs.high)}) a page, hand-off included, and saturates at ${threeDigits(kneeProcesses.value)} processes.`,
+    prose`Fitted${holdNs.identified === "well" ? "" : ", weakly identified"}: the lock is held ${formatNs(holdNs.ns)} (${formatNs(holdNs.low)} to ${formatNs(holdNs.high)}) a page, hand-off included, and saturates at ${threeDigits(kneeProcesses.value)} processes. More of it: ${code("bootstorm calibrate")}.`,
   ];
 }
 

@@ -10,6 +10,7 @@ import {
   fieldsProse,
   lockProse,
   msText,
+  seriesName,
   vms,
   xProse,
 } from "./storm-words.ts";
@@ -125,7 +126,7 @@ function seriesFinding(curve: StormCurve, main: StormSeries, series: StormSeries
   const at = curve.x === undefined ? [] : prose` at ${xProse(curve, after.x)}`;
   const ratio = ratioText(bootMs.median / before.point.bootMs.median);
   return [
-    prose`${fieldsProse(series.fields)}: ${msText(bootMs.median)}${at}, ${ratio} of ${main.fields.map((field) => field.label).join(", ")}; ${why}.`,
+    prose`${fieldsProse(series.fields)}: ${msText(bootMs.median)}${at}, ${ratio} of ${seriesName(main)}; ${why}.`,
   ];
 }
 

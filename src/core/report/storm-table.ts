@@ -3,9 +3,8 @@ import type { StormLock, StormPoint } from "../analyze/storm-point.ts";
 import { formatCount } from "../units.ts";
 import { countColumn, nsColumn, percentColumn } from "./number-column.ts";
 import { firstMs, firstText } from "./storm-chart.ts";
+import { isVmCount, shortPath } from "./storm-words.ts";
 import type { Column, Table } from "./table.ts";
-
-const VM_COUNT = /^guests\[\d+\]\.count$/;
 
 /**
  * One row for each point: boot times, what theory says, what is to blame.
@@ -14,7 +13,7 @@ const VM_COUNT = /^guests\[\d+\]\.count$/;
 export function pointTable(points: readonly StormPoint[], relative?: StormCurve): Table {
   const ms = (header: string, of: (point: StormPoint) => number) =>
     msColumn(header, points.map(of));
-  const countIsSwept = points[0]!.fields.some((field) => VM_COUNT.test(field.path));
+  const countIsSwept = points[0]!.fields.some((field) => isVmCount(field.path));
   const bars = [
     optional(ms("low", (point) => point.bootMs.low)),
     optional(ms("high", (point) => point.bootMs.high)),
@@ -104,12 +103,6 @@ function fieldColumns(points: readonly StormPoint[]): readonly Column[] {
       whole: true,
     };
   });
-}
-
-/** `guests[0].count` → `VMs`; else the field's own name. */
-function shortPath(path: string): string {
-  if (VM_COUNT.test(path)) return path === "guests[0].count" ? "VMs" : path;
-  return path.replace(/^.*\./, "");
 }
 
 function relativeColumn(points: readonly StormPoint[], curve: StormCurve): Column {

@@ -4,6 +4,11 @@ import type { StormField, StormPoint } from "../analyze/storm-point.ts";
 import { formatCount, formatNs } from "../units.ts";
 import { code, type Prose, prose, proseText } from "./prose.ts";
 
+/** True for a field that says how many VMs a group has. */
+export function isVmCount(path: string): boolean {
+  return /^guests\[\d+\]\.count$/.test(path);
+}
+
 /** `1 VM`, `64 VMs`. */
 export function vms(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "VM" : "VMs"}`;
@@ -20,7 +25,7 @@ export function lockProse(name: string): Prose {
 
 /** True when the x axis counts all VMs of the storm. */
 export function countsVms({ x, series }: StormCurve): boolean {
-  const counts = x !== undefined && /^guests\[\d+\]\.count$/.test(x);
+  const counts = x !== undefined && isVmCount(x);
   return counts && series.every((one) => one.points.every((each) => each.point.vms === each.x));
 }
 
@@ -41,9 +46,20 @@ export function fieldsProse(fields: readonly StormField[]): Prose {
   ]);
 }
 
-/** The values alone, for the end of a line: `no-cpa-lock, warm`. */
+/** The values alone where they say what they are: `no-cpa-lock, warm`, `cpuBurners 16, none`. */
 export function seriesName({ fields }: StormSeries): string {
-  return fields.length === 0 ? "boot time" : fields.map((field) => field.label).join(", ");
+  if (fields.length === 0) return "boot time";
+  return fields
+    .map(({ path, value, label }) =>
+      typeof value === "number" ? `${shortPath(path)} ${label}` : label,
+    )
+    .join(", ");
+}
+
+/** `guests[0].count` → `VMs`; else the field's own name. */
+export function shortPath(path: string): string {
+  if (isVmCount(path)) return path === "guests[0].count" ? "VMs" : path;
+  return path.replace(/^.*\./, "");
 }
 
 /** `53 % of it waiting for cpa_lock and 40 % for the PSP`; empty when nothing was waited for. */

@@ -186,7 +186,7 @@ const chart = z.strictObject({
     .describe("of boot times; auto: logarithmic where they spread over a factor of 8"),
 });
 
-const policySpecs = z.array(
+export const policySpecs = z.array(
   z.discriminatedUnion(
     "name",
     inUnion(

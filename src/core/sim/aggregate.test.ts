@@ -139,6 +139,17 @@ describe("aggregated against exact", () => {
   });
 });
 
+it("a phase of which less is left than the clock can show is done, in the next nanosecond", () => {
+  // Shares of 12/30 of a CPU: what is left is rounded, after ten minutes to 10⁻⁴ ns.
+  const { vms, ...host } = storm("linux-4.20", 30, 12);
+  const work = (name: string, ns: number) => ({ kind: "work", name, ns }) as const;
+  const phases = [work("first", 4e11), work("second", 6e11)];
+  const setup = { ...host, phaseSpread: 0.3, seed: 3, vms: vms.map((vm) => ({ ...vm, phases })) };
+  const { makespanNs, cpu } = aggregate(setup);
+  expect(cpu.work).toBeGreaterThan(0.7);
+  expect(makespanNs).toBeGreaterThan((30 / 12) * 0.7e12);
+});
+
 it("memory that others have split, and exits that a policy sees, are not aggregated", () => {
   const setup = storm("linux-4.20", 4, 8);
   expect(canAggregate(setup)).toBe(true);

@@ -146,8 +146,8 @@ class Fleet {
     const wake = this.#setup.policy?.wakeNs() ?? NEVER;
     if (wake > this.#now && wake < until) until = wake;
     assert(until < NEVER, "VMs that are not ready have something to wait for");
-    // The clock is whole nanoseconds, as everywhere.
-    until = Math.max(Math.ceil(until), this.#now);
+    // The clock is whole nanoseconds, as everywhere; what is left may be too little to be added to it.
+    until = Math.max(Math.ceil(until), this.#now + 1);
     const ns = until - this.#now;
     for (const vm of this.#vms) if (vm.rate > 0) vm.left -= vm.rate * ns;
     this.#addUp(rate, ns);

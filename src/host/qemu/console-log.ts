@@ -1,6 +1,9 @@
 import { createWriteStream } from "node:fs";
 import type { ConsoleKept } from "../../core/event/boot.ts";
 
+/** Written in blocks of this size: each write costs more CPU time than a line of a console is worth. */
+const BLOCK_BYTES = 16 << 10;
+
 /** How much may wait for the disk before what comes is dropped. */
 const WAITING_BYTES_MAX = 1 << 20;
 
@@ -18,6 +21,8 @@ export interface ConsoleLog {
  */
 export function openConsoleLog(path: string, bytesMax: number): ConsoleLog {
   const file = createWriteStream(path, { mode: 0o600 });
+  let block = Buffer.alloc(BLOCK_BYTES);
+  let blockBytes = 0;
   let bytes = 0;
   let room = bytesMax;
   let lostBecause: string | undefined;
@@ -26,21 +31,36 @@ export function openConsoleLog(path: string, bytesMax: number): ConsoleLog {
   });
   const closed = new Promise<void>((resolve) => file.once("close", resolve));
 
+  function toDisk(piece: Uint8Array): void {
+    if (file.writableLength > WAITING_BYTES_MAX) lostBecause = "the disk was too slow for it";
+    else file.write(piece);
+  }
+
+  function endBlock(): void {
+    if (blockBytes === 0) return;
+    toDisk(block.subarray(0, blockBytes));
+    block = Buffer.alloc(BLOCK_BYTES);
+    blockBytes = 0;
+  }
+
   function write(piece: Uint8Array): void {
     bytes += piece.length;
     // After a loss nothing more is written, so that the file is one piece from the beginning.
     if (lostBecause !== undefined) return;
-    if (file.writableLength > WAITING_BYTES_MAX) {
-      lostBecause = "the disk was slower than the console";
-      return;
-    }
     const kept = piece.subarray(0, room);
     room -= kept.length;
-    if (kept.length > 0) file.write(kept);
+    if (blockBytes + kept.length > BLOCK_BYTES) endBlock();
+    if (kept.length > BLOCK_BYTES) {
+      toDisk(kept);
+    } else {
+      block.set(kept, blockBytes);
+      blockBytes += kept.length;
+    }
     if (kept.length < piece.length) lostBecause = `only its first ${bytesMax} bytes are kept`;
   }
 
   async function close(): Promise<ConsoleKept> {
+    endBlock();
     file.end();
     await closed;
     const loss = lostBecause === undefined ? {} : { lostBecause };

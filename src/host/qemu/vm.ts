@@ -13,7 +13,7 @@ import {
 import { openConsoleLog } from "./console-log.ts";
 import { readPaced } from "./console-pace.ts";
 import { createConsoleScan } from "./console-scan.ts";
-import { createTextTail, plainLines } from "./console-tail.ts";
+import { createTextTail } from "./console-tail.ts";
 import {
   createSightings,
   debugPortSigns,
@@ -21,7 +21,8 @@ import {
   type Sightings,
   type Sign,
 } from "./milestones.ts";
-import { isObject, openQmp, type Qmp } from "./qmp.ts";
+import type { Qmp } from "./qmp.ts";
+import { bootOverQmp } from "./qmp-boot.ts";
 import { sampleVm, type VmSample } from "./sample.ts";
 import { type HowItEnded, type Verdict, verdictOf } from "./vm-outcome.ts";
 import { type Channels, startVmm, type VmmExit } from "./vm-process.ts";
@@ -129,7 +130,9 @@ function watch(ask: VmAsk): RunningVm {
   function sample(): Promise<void> {
     const { pid } = vmm;
     if (pid === undefined) return sampled;
-    sampled = sampleVm(pid, vcpuTids).then((sample) => {
+    const earlier = sampled;
+    sampled = sampleVm(pid, vcpuTids).then(async (sample) => {
+      await earlier;
       used = { ...used, ...sample };
     });
     return sampled;
@@ -167,35 +170,27 @@ function watch(ask: VmAsk): RunningVm {
   }
 
   function control(stream: Duplex): Qmp {
-    const limitMs = ask.readyTimeoutMs;
-    const qmp = openQmp(stream, {
-      onReady() {
-        note("vmmReady", "qmp", nowNs());
-        void qmp.execute("cont", { limitMs }).then((answer) => {
-          if (!answer.ok && qmp.isOpen()) end("protocol", `QMP refused cont: ${answer.why}`);
-        });
-        void qmp.execute("query-cpus-fast", { limitMs }).then((answer) => {
-          if (answer.ok) vcpuTids = threadIdsOf(answer.value);
-        });
+    return bootOverQmp(stream, ask.readyTimeoutMs, {
+      onReady: () => note("vmmReady", "qmp", nowNs()),
+      onResumed: () => note("resumed", "qmp", nowNs()),
+      onVcpus(tids) {
+        vcpuTids = tids;
       },
-      onEvent(name, data) {
-        if (name === "RESUME") note("resumed", "qmp", nowNs());
-        if (name === "GUEST_PANICKED") onPanic("the guest panicked (QMP GUEST_PANICKED)");
-        if (name !== "SHUTDOWN" || isReady()) return;
-        if (typeof data.reason === "string") shutdown = plainLines(data.reason)[0];
-        void sample(); // Soon there is nobody left to ask.
+      onPanic,
+      onShutdown(reason) {
+        shutdown = reason;
+        if (!isReady()) void sample(); // Soon there is nobody left to ask.
       },
       onFault: (why) => end("protocol", why),
     });
-    return qmp;
   }
 
   async function story(): Promise<BootRecord> {
     const exit = await vmm.exited;
     if (vmm.pid !== undefined) note("exited", "driver", nowNs());
-    await vmm.closed;
     for (const timer of timers) clearTimeout(timer);
     ask.signal.removeEventListener("abort", onAbort);
+    await vmm.closed;
     await sampled;
     const console = await log.close();
     return {
@@ -226,7 +221,10 @@ function watch(ask: VmAsk): RunningVm {
   if (vmm.console) readConsole(vmm.console);
   vmm.stderr?.on("data", stderrTail.add);
   vmm.debugPort?.on("data", (bytes: Buffer) => hear(debugPortSigns(bytes), "debug-port", nowNs()));
-  vmm.firmware?.once("data", () => hear([{ milestone: "firmware" }], "debug-port", nowNs()));
+  vmm.firmware?.once("data", () => {
+    hear([{ milestone: "firmware" }], "debug-port", nowNs());
+    vmm.firmware?.destroy(); // It goes on at length, byte by byte, and needs no listener for it.
+  });
   return {
     pid: vmm.pid,
     ready,
@@ -248,13 +246,4 @@ function identityOf(
   { seen }: Sightings,
 ): Pick<BootRecord, "name" | "group" | "accelerator" | "seen"> {
   return { name, group, accelerator, seen };
-}
-
-/** `query-cpus-fast`: `[{"cpu-index": 0, "thread-id": 31503, …}]` */
-function threadIdsOf(cpus: unknown): number[] | undefined {
-  if (!Array.isArray(cpus)) return undefined;
-  return cpus.flatMap((cpu) => {
-    const tid = isObject(cpu) ? cpu["thread-id"] : undefined;
-    return typeof tid === "number" ? [tid] : [];
-  });
 }

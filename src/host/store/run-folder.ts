@@ -13,6 +13,12 @@ export interface RunFolder {
    * @throws BootstormError CANNOT_WRITE
    */
   append(name: string, text: string): Promise<void>;
+  /**
+   * Makes a folder in it for files that others write; `discard` removes it with all that is in it.
+   * @returns its path
+   * @throws BootstormError CANNOT_WRITE, also when it is there already
+   */
+  makeFolder(name: string): Promise<string>;
   /** Removes what was written here, and the folders that were made for it. */
   discard(): void;
 }
@@ -24,6 +30,7 @@ export interface RunFolder {
 export async function createRunFolder(path: string): Promise<RunFolder> {
   const folder = resolve(path);
   const written: string[] = [];
+  const made: string[] = [];
   const first = await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
     throw cannotWrite(path, error);
   });
@@ -42,11 +49,21 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     });
   }
 
+  async function makeFolder(name: string): Promise<string> {
+    const inner = join(folder, name);
+    await mkdir(inner, { mode: 0o700 }).catch((error) => {
+      throw cannotWrite(inner, error);
+    });
+    made.push(inner);
+    return inner;
+  }
+
   function discard(): void {
     for (const file of written) rmSync(file, { force: true });
+    for (const inner of made) rmSync(inner, { recursive: true, force: true });
     if (first === undefined) return;
     try {
-      for (let made = folder; made.startsWith(first); made = dirname(made)) rmdirSync(made);
+      for (let up = folder; up.startsWith(first); up = dirname(up)) rmdirSync(up);
     } catch {
       // Somebody else put something there: it stays, and so do the folders above it.
     }
@@ -58,5 +75,5 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     discard();
     throw error;
   }
-  return { path, write, append, discard };
+  return { path, write, append, makeFolder, discard };
 }

@@ -3,7 +3,7 @@
 // scenarios name), core/report (what is read).
 import { cpus } from "node:os";
 import { basename } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import {
   type CalibrationResult,
   inDoubt,
@@ -70,7 +70,7 @@ export function define(command: Command): void {
       numberList(1, PAGES_PER_PROCESS),
       [4, 64],
     )
-    .option("--out <file>", `where the costs go (default: ${FILE})`, fileName)
+    .option("--out <file>", `where the costs go (default: ${FILE})`, costFileName)
     .option("--html <file>", "write the report as one HTML page (default: none)", fileName)
     .option("--seed <n>", "order of the rounds, and the fit", wholeNumber(0, 2 ** 31 - 1), 1)
     .option("--bootstraps <n>", "resamples for the intervals", wholeNumber(20, 10_000), 400)
@@ -85,6 +85,14 @@ Examples:
   bootstorm simulate mine.yaml --set host.costs.table=lab.json`,
     )
     .action((flags: Flags) => runCommand(command, (session) => calibrate(session, flags)));
+}
+
+/** A commander parser for the name of a file that scenarios can name as their table. */
+function costFileName(text: string): string {
+  if (text.endsWith(".json")) return text;
+  throw new InvalidArgumentError(
+    `'${text}' does not end in .json, by which a scenario tells a file from a table.`,
+  );
 }
 
 async function calibrate(session: Session, flags: Flags): Promise<Answer> {
@@ -133,13 +141,13 @@ async function calibrate(session: Session, flags: Flags): Promise<Answer> {
   };
 }
 
-/** @throws BootstormError ONE_PROCESS, TOO_MANY_PROCESSES */
+/** @throws BootstormError TOO_FEW_PROCESSES, TOO_MANY_PROCESSES */
 function sweepOptions(flags: Flags): SweepOptions {
   const processCounts = processCountsOf(flags.processes);
-  if (Math.max(...processCounts) === 1) {
-    throw new BootstormError("ONE_PROCESS", "the lock's cost cannot be told from other work", {
-      why: "one process alone never waits: only the sum of both can be measured",
-      remedies: ["let at least 2 CPUs take part, and --processes 1,2"],
+  if (processCounts.length < 2) {
+    throw new BootstormError("TOO_FEW_PROCESSES", "the lock cannot be told from other work", {
+      why: "with one number of processes only the sum of both shows",
+      remedies: ["at least two numbers, such as --processes 1,2, and as many CPUs as the larger"],
       exit: flags.processes === undefined ? EXIT.host : EXIT.usage,
     });
   }

@@ -65,4 +65,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "measure what direct-map changes cost here, for scenarios",
     load: () => import("./calibrate.ts"),
   },
+  {
+    name: "govern",
+    summary: "give permits to VM launchers, so that no more boot at once than this host can serve",
+    load: () => import("./govern.ts"),
+  },
 ];

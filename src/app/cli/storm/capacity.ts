@@ -1,7 +1,7 @@
 import { BootstormError, EXIT } from "../../../core/error.ts";
 import { formatBytes } from "../../../core/units.ts";
 
-/** What a round of that many VMs asks of the host. */
+/** VMs of one group that exist at once, and what each of them has. */
 export interface Demand {
   readonly vms: number;
   readonly vcpus: number;
@@ -27,35 +27,54 @@ const VCPUS_PER_CPU_MAX = 32;
  * Refuses a storm that the host cannot hold, before anything starts.
  * @throws BootstormError STORM_TOO_LARGE with the arithmetic
  */
-export function requireCapacity(demand: Demand, host: Host): void {
-  const { vms, vcpus, memoryBytes } = demand;
-  const problems: string[] = [];
-  const needed = vms * (memoryBytes + VMM_BYTES);
-  const allowed = host.memAvailableBytes * MEMORY_SHARE_MAX;
-  if (needed > allowed) {
-    problems.push(
-      `${vms} VMs × (${formatBytes(memoryBytes)} + ${formatBytes(VMM_BYTES)} for the VMM) = ` +
-        `${formatBytes(needed)}, more than ${MEMORY_SHARE_MAX * 100} % of the ` +
-        `${formatBytes(host.memAvailableBytes)} that are available`,
-    );
-  }
-  if (vms * vcpus > host.cpus * VCPUS_PER_CPU_MAX) {
-    problems.push(
-      `${vms} VMs × ${vcpus} vCPU${vcpus === 1 ? "" : "s"} on ${host.cpus} CPUs = ` +
-        `${Math.ceil((vms * vcpus) / host.cpus)} vCPUs a CPU, more than ${VCPUS_PER_CPU_MAX}`,
-    );
-  }
+export function requireCapacity(demands: readonly Demand[], host: Host): void {
+  const { vms, problems, roomShare } = judge(demands, host);
   if (problems.length === 0) return;
-  const most = Math.max(
-    1,
-    Math.min(
-      Math.floor(allowed / (memoryBytes + VMM_BYTES)),
-      Math.floor((host.cpus * VCPUS_PER_CPU_MAX) / vcpus),
-    ),
-  );
   throw new BootstormError("STORM_TOO_LARGE", `${vms} VMs are too many for this host`, {
     why: problems.join("; "),
-    remedies: [`ask for at most ${most}`, "--force starts them all the same"],
+    remedies: [
+      `ask for at most ${Math.max(1, Math.floor(vms * roomShare))}`,
+      "--force starts them all the same",
+    ],
     exit: EXIT.usage,
   });
+}
+
+/** How many of these VMs the host can hold. */
+export function roomFor(demands: readonly Demand[], host: Host): number {
+  const { vms, roomShare } = judge(demands, host);
+  return Math.floor(vms * Math.min(1, roomShare));
+}
+
+function judge(demands: readonly Demand[], host: Host) {
+  const sum = (of: (demand: Demand) => number) =>
+    demands.reduce((total, demand) => total + of(demand), 0);
+  const vms = sum((demand) => demand.vms);
+  const neededBytes = sum((demand) => demand.vms * (demand.memoryBytes + VMM_BYTES));
+  const allowedBytes = host.memAvailableBytes * MEMORY_SHARE_MAX;
+  const vcpus = sum((demand) => demand.vms * demand.vcpus);
+  const allowedVcpus = host.cpus * VCPUS_PER_CPU_MAX;
+  const problems = [
+    ...(neededBytes > allowedBytes
+      ? [
+          `${demands.map(memoryWords).join(" + ")} = ${formatBytes(neededBytes)}, more than ` +
+            `${MEMORY_SHARE_MAX * 100} % of the ${formatBytes(host.memAvailableBytes)} that are available`,
+        ]
+      : []),
+    ...(vcpus > allowedVcpus
+      ? [
+          `${demands.map(vcpuWords).join(" + ")} on ${host.cpus} CPUs = ` +
+            `${Math.ceil(vcpus / host.cpus)} vCPUs a CPU, more than ${VCPUS_PER_CPU_MAX}`,
+        ]
+      : []),
+  ];
+  return { vms, problems, roomShare: Math.min(allowedBytes / neededBytes, allowedVcpus / vcpus) };
+}
+
+function memoryWords({ vms, memoryBytes }: Demand): string {
+  return `${vms} VMs × (${formatBytes(memoryBytes)} + ${formatBytes(VMM_BYTES)} for the VMM)`;
+}
+
+function vcpuWords({ vms, vcpus }: Demand): string {
+  return `${vms} VMs × ${vcpus} vCPU${vcpus === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,4 @@
 // What a scenario wants booted, made ready on this host: programs, kernels, how guest code runs.
-
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +17,9 @@ import { findQemu, type Qemu } from "../../../host/qemu/version.ts";
 import type { VmAsk } from "../../../host/qemu/vm.ts";
 import { openCache } from "../../../host/store/cache.ts";
 import type { Session } from "../run.ts";
-import type { BootKind } from "./plan.ts";
+import type { Demand } from "./capacity.ts";
+import { mixtureOf } from "./mixture.ts";
+import { type BootKind, VMS_MAX } from "./plan.ts";
 
 /** The part of a VM's start that depends on the machine. */
 export type VmStart = Pick<
@@ -43,11 +44,11 @@ export interface MachineFacts {
 
 export interface StormMachine {
   readonly facts: readonly MachineFacts[];
-  /** Of the largest guest. */
-  readonly memoryMiB: number;
-  readonly vcpus: number;
+  /** The longest of all groups. */
   readonly readyTimeoutS: number;
   readonly confidential: boolean;
+  /** What the first VMs of a round need, group by group. */
+  demandOf(vms: number): readonly Demand[];
   /** 4 KiB pages and tenant of the VM with that number, for policies. */
   askOf(index: number): { readonly pages: number; readonly tenant: number };
   /** Makes the VM's folder. */
@@ -59,19 +60,28 @@ export async function prepareMachine(
   session: Session,
   guests: readonly ScenarioGuests[],
 ): Promise<StormMachine> {
-  const found = guests.map(async (group) => ({ group, ...(await prepareGroup(session, group)) }));
-  const groups = await Promise.all(found);
-  // VMs take the groups in turn, each as often as it counts: any number of them keeps the mixture.
-  const turns = groups.flatMap((each) => Array.from({ length: each.group.count }, () => each));
-  const ofVm = (index: number) => turns[index % turns.length]!;
+  const groups: Group[] = [];
+  // One after the other: each may try a guest, and two at once would be in each other's way.
+  for (const group of guests) groups.push({ group, ...(await prepareGroup(session, group)) });
+  const counts = guests.map(({ count }) => count);
+  const turns = mixtureOf(counts, VMS_MAX);
+  const ofVm = (index: number) => groups[turns[index]!]!;
   return {
     facts: groups.map(({ facts }) => facts),
-    memoryMiB: Math.max(...guests.map(({ memoryMiB }) => memoryMiB)),
-    vcpus: Math.max(...guests.map(({ vcpus }) => vcpus)),
     readyTimeoutS: Math.max(
       ...guests.map(({ machine }) => (machine ?? DEFAULT_MACHINE).readyTimeoutS),
     ),
     confidential: groups.every(({ facts }) => facts.accelerator === "snp"),
+    demandOf(vms) {
+      const first = turns.slice(0, vms);
+      return guests
+        .map(({ vcpus, memoryMiB }, group) => ({
+          vms: first.filter((each) => each === group).length,
+          vcpus,
+          memoryBytes: memoryMiB * 2 ** 20,
+        }))
+        .filter((demand) => demand.vms > 0);
+    },
     askOf(index) {
       const { memoryMiB, tenant } = ofVm(index).group;
       return { pages: memoryMiB * 256, tenant };
@@ -104,10 +114,16 @@ function plain(machine: Machine): Machine {
   return machine.kind === "qemu" ? { ...machine, found: plainTwin(machine.found) } : machine;
 }
 
+interface Group {
+  readonly group: ScenarioGuests;
+  readonly machine: Machine;
+  readonly facts: MachineFacts;
+}
+
 async function prepareGroup(
   session: Session,
   { name, memoryMiB, vcpus, machine: profile = DEFAULT_MACHINE }: ScenarioGuests,
-): Promise<{ readonly machine: Machine; readonly facts: MachineFacts }> {
+): Promise<Omit<Group, "group">> {
   const common = { group: name, profile: profile.kind, memoryMiB, vcpus };
   if (profile.kind === "command") {
     return { machine: { kind: "command", profile }, facts: { ...common, refused: [] } };

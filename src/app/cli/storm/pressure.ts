@@ -5,7 +5,9 @@ const PAGES = 512;
 const ANSWER_LIMIT_MS = 60_000;
 
 export interface Pressure {
-  /** Ends the processes and frees their pages. @throws what went wrong meanwhile */
+  /** Aborts when there is no pressure any more, with what went wrong as its reason. */
+  readonly failed: AbortSignal;
+  /** Ends the processes and frees their pages. */
   stop(): Promise<void>;
 }
 
@@ -17,20 +19,21 @@ export async function startPressure(processes: number, signal: AbortSignal): Pro
     answerLimitMs: ANSWER_LIMIT_MS,
     signal,
   });
+  const failure = new AbortController();
   let going = true;
   const work = (async () => {
-    while (going) await crew.round({ kind: "secret", processes, pages: PAGES });
+    try {
+      while (going) await crew.round({ kind: "secret", processes, pages: PAGES });
+    } catch (error) {
+      failure.abort(error);
+    }
   })();
-  // Whoever stops it hears of it; until then it must not count as unhandled.
-  work.catch(() => {});
   return {
+    failed: failure.signal,
     async stop() {
       going = false;
-      try {
-        await work;
-      } finally {
-        await crew.close();
-      }
+      await work;
+      await crew.close();
     },
   };
 }
