@@ -12,7 +12,11 @@ const cap = (boots: number): PolicySpec => ({ name: "boot-cap", options: { boots
 const cases: readonly [story: string, values: readonly SweepValue[], labels: readonly string[]][] =
   [
     ["numbers and names are themselves", [1, "linux-4.20", true], ["1", "linux-4.20", "true"]],
-    ["one of each name needs no option", [[], [rate(5)], [cap(2)]], ["none", "psc-rate", "boot-cap"]],
+    [
+      "one of each name needs no option",
+      [[], [rate(5)], [cap(2)]],
+      ["none", "psc-rate", "boot-cap"],
+    ],
     [
       "the first option that tells all apart is enough",
       [[rate(5, 1)], [rate(7, 2)]],

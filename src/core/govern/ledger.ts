@@ -177,7 +177,6 @@ export function openLedger(
       if (next === undefined) break;
       granted.add(next.id);
     }
-    policy.leave(id, "went-ahead", atNs);
   }
 
   /**

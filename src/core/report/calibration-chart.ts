@@ -28,6 +28,7 @@ export function modelCurve<Point extends { readonly measuredNs: Distribution }>(
   const modelled = models.map(({ name, colour, ns }) => ({
     name,
     colour,
+    dashed: true,
     points: points.map((point) => ({ x: x(point), y: distributionOf([ns(point) / 1e3]) })),
     perfect: false,
   }));

@@ -27,11 +27,14 @@ interface Frame {
 
 const LINE_HEIGHT = 17;
 const LABEL_GAP = 12;
+const DASHES = "7 5";
 /** The first and last points stand off the ends of the axis. */
 const INSET = 22;
+/** Names that take more than this share of the width stand below the chart. */
+const BESIDE_SHARE_MAX = 0.45;
 
 /**
- * Curves with error bars, labelled at their ends.
+ * Curves with error bars, labelled at their ends, or below where their names are long.
  * @param size  in CSS pixels; text keeps its size, so a narrow chart is drawn narrow, not shrunk
  */
 export function curveChart(
@@ -39,11 +42,14 @@ export function curveChart(
   size: { readonly width: number; readonly height: number },
 ): Drawing {
   const notes = curve.notes.flatMap((note) => wrapToWidth(note, size.width));
-  const height = size.height + notes.length * LINE_HEIGHT;
+  const below = endLabelWidth(curve.series) > size.width * BESIDE_SHARE_MAX ? curve.series : [];
+  const beside = below.length === 0 ? curve.series : [];
+  const height = size.height + (below.length + notes.length) * LINE_HEIGHT;
+  const lineY = (line: number) => size.height + 8 + line * LINE_HEIGHT;
   const y = curveScale(curve, Math.max(3, Math.floor(size.height / 56)));
   const xs = curveXs(curve);
   const x = curveXScale(curve);
-  const frame = frameFor(curve, size, x, y);
+  const frame = frameFor(endLabelWidth(beside), size, x, y);
   return {
     width: size.width,
     height,
@@ -55,22 +61,27 @@ export function curveChart(
       ...xAxis(curve.xLabel, xs, frame),
       ...curve.series.flatMap((one) => perfect(one, x, y, frame)),
       ...curve.series.map((one, index) => seriesMarkup(one, index, frame)),
-      ...endLabels(curve.series, frame),
+      ...endLabels(beside, frame),
+      ...below.flatMap((one, index) => legendLine(one, index, lineY(index))),
       ...notes.map((note, index) =>
-        svgText(0, size.height + 8 + index * LINE_HEIGHT, note, { colour: "muted" }),
+        svgText(0, lineY(below.length + index), note, { colour: "muted" }),
       ),
     ],
   };
 }
 
+/** What the names need at the ends of their lines. */
+function endLabelWidth(series: readonly CurveSeries[]): number {
+  return Math.max(0, ...series.map((one) => textWidth(endLabel(one)) + 6));
+}
+
 function frameFor(
-  curve: Curve,
+  endWidth: number,
   size: { readonly width: number; readonly height: number },
   x: Scale,
   y: Scale,
 ): Frame {
   const tickWidth = Math.max(...y.ticks.map((tick) => textWidth(tickLabel(tick))));
-  const endWidth = Math.max(0, ...curve.series.map((one) => textWidth(endLabel(one)) + 6));
   const left = Math.ceil(tickWidth) + 8;
   const right = size.width - Math.ceil(endWidth) - LABEL_GAP;
   const top = 30;
@@ -138,7 +149,7 @@ function seriesMarkup(series: CurveSeries, index: number, frame: Frame): Markup 
     fill: "none",
     "stroke-width": 2,
     "stroke-linejoin": "round",
-    "stroke-dasharray": series.dashed ? "7 5" : undefined,
+    "stroke-dasharray": series.dashed ? DASHES : undefined,
   });
   const points = series.points.map((point) => pointMarkup(series, point, index, frame));
   return element("g", {}, line, points);
@@ -202,6 +213,19 @@ function endLabels(series: readonly CurveSeries[], frame: Frame): readonly Marku
     });
     return moved ? [leader, label] : [label];
   });
+}
+
+/** A name below the chart, after the mark of its line. */
+function legendLine(series: CurveSeries, index: number, y: number): readonly Markup[] {
+  const { colour, dashed } = series;
+  return [
+    svgLine([0, y - 4, 24, y - 4], colour, {
+      "stroke-width": 2,
+      "stroke-dasharray": dashed ? DASHES : undefined,
+    }),
+    marker(index, 12, y - 4, colour),
+    svgText(32, y, endLabel(series), { colour, bold: true }),
+  ];
 }
 
 function endLabel(series: CurveSeries): string {

@@ -2,13 +2,16 @@
 import type { Distribution } from "../stats/distribution.ts";
 import type { TimedVerdict } from "./check-report.ts";
 import { verdictTableSection } from "./check-report.ts";
+import { curveChart } from "./curve-chart.ts";
+import { exploreCurve, isSafe } from "./explore-chart.ts";
 import type { Fact } from "./footer.ts";
 import { nsColumn } from "./number-column.ts";
 import { code, type Prose, prose } from "./prose.ts";
 import type { Report, Section } from "./report.ts";
-import { caveatSection, obtainedSection, reproduceSection } from "./sections.ts";
+import { caveatSection, figure, obtainedSection, reproduceSection } from "./sections.ts";
 import { msText, vms } from "./storm-words.ts";
-import { type Table, tableMarkup, tableText } from "./table.ts";
+import { type Column, type Table, tableMarkup, tableText } from "./table.ts";
+import { terminalPlot } from "./terminal-plot.ts";
 
 export interface ExploreRow {
   readonly design: string;
@@ -22,6 +25,8 @@ export interface ExploreRow {
 export interface ExploreReport {
   readonly rows: readonly ExploreRow[];
   readonly verdicts: readonly TimedVerdict[];
+  /** Storms of each point. */
+  readonly replications: number;
   readonly caveats: readonly string[];
   readonly obtained: readonly Fact[];
   readonly reproduce: readonly string[];
@@ -39,6 +44,7 @@ export function exploreReport(explore: ExploreReport): Report {
     answer: exploreAnswer(rows),
     findings: [],
     sections: [
+      ...(countsOf(rows).length < 2 ? [] : [curveSection(rows, explore.replications)]),
       rowSection(rows),
       verdictTableSection(verdicts),
       caveatSection(explore.caveats.map((text) => prose`${text}`)),
@@ -62,6 +68,16 @@ function exploreAnswer(rows: readonly ExploreRow[]): Prose {
 
 function named({ design, policy }: ExploreRow): Prose {
   return policy === "none" ? prose`${code(design)}` : prose`${code(design)} with ${code(policy)}`;
+}
+
+function curveSection(rows: readonly ExploreRow[], replications: number): Section {
+  const curve = exploreCurve(rows, replications);
+  return {
+    id: "boot-times",
+    title: curve.title,
+    html: figure((size) => curveChart(curve, size), "boot-times"),
+    text: ({ width, ascii }) => terminalPlot(curve, { width, height: 26, ascii }),
+  };
 }
 
 function rowSection(rows: readonly ExploreRow[]): Section {
@@ -96,10 +112,7 @@ function rowTable(all: readonly ExploreRow[]): Table {
         "front",
         rows.map((row) => (row.front ? "✓" : "")),
       ),
-      ...countsOf(all).map((count) => {
-        const { unit, cells } = nsColumn(rows.map((row) => row.bootMs[count]!.median * 1e6));
-        return { header: `${count}, ${unit}`, cells, align: "right" as const };
-      }),
+      ...bootColumns(rows),
       ...operations.map((name, i) => ({
         ...text(
           name,
@@ -113,8 +126,17 @@ function rowTable(all: readonly ExploreRow[]): Table {
   };
 }
 
-function isSafe({ verdicts }: ExploreRow): boolean {
-  return verdicts.every(({ verdict }) => verdict === "safe");
+/** One for each number of VMs, all in one unit. */
+function bootColumns(rows: readonly ExploreRow[]): Column[] {
+  const counts = countsOf(rows);
+  const { unit, cells } = nsColumn(
+    counts.flatMap((count) => rows.map((row) => row.bootMs[count]!.median * 1e6)),
+  );
+  return counts.map((count, i) => ({
+    header: `${count}, ${unit}`,
+    cells: cells.slice(i * rows.length, (i + 1) * rows.length),
+    align: "right",
+  }));
 }
 
 /** Keys of a record that are whole numbers stand in ascending order. */

@@ -36,7 +36,9 @@ export function bootCurve(curve: StormCurve, { unit, scale }: StormView): Curve 
     yLabel: yLabel(curve, unit),
     ...(scale === "log" ? { scale } : {}),
     series,
-    notes: [spreadNote(curve)],
+    notes: [
+      barsNote(curve.series.flatMap((one) => one.points.map(({ point }) => point.replications))),
+    ],
   };
 }
 
@@ -52,21 +54,21 @@ export function firstText(curve: StormCurve): string {
 }
 
 function yLabel(curve: StormCurve, unit: StormView["unit"]): string {
-  return unit === "s"
-    ? "boot time, s, median of all VMs"
-    : `boot time, % of the same line's at ${firstText(curve)}, median of all VMs`;
+  const of = unit === "s" ? "s" : `% of that with ${firstText(curve)}`;
+  return `boot time, ${of}, median of all VMs`;
 }
 
-function scaled(ms: Distribution, factor: number): Distribution {
+/** A distribution in another unit. */
+export function scaled(ms: Distribution, factor: number): Distribution {
   const { n, ...rest } = ms;
   const each = Object.entries(rest).map(([key, value]) => [key, value * factor]);
   return { ...(Object.fromEntries(each) as Omit<Distribution, "n">), n };
 }
 
-function spreadNote({ series }: StormCurve): string {
-  const counts = series.flatMap((one) => one.points.map(({ point }) => point.replications));
-  const least = Math.min(...counts);
-  const most = Math.max(...counts);
+/** What the error bars of simulated boot times mean. @param replications  of each point */
+export function barsNote(replications: readonly number[]): string {
+  const least = Math.min(...replications);
+  const most = Math.max(...replications);
   const said = least === most ? `${most}` : `${least} to ${most}`;
   if (most === 1) return "One replication: no bars.";
   return least >= 6

@@ -101,6 +101,7 @@ function fieldColumns(points: readonly StormPoint[]): readonly Column[] {
       ),
       align: numeric ? ("right" as const) : ("left" as const),
       whole: true,
+      code: fields.every(({ value }) => typeof value === "string"),
     };
   });
 }

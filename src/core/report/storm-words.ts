@@ -38,11 +38,11 @@ export function xText(curve: StormCurve, x: number): string {
   return proseText(xProse(curve, x));
 }
 
-/** `host.design linux-4.20, host.flush ipi` */
+/** `host.design linux-4.20, host.flush ipi`; names as code, so that none is broken at its hyphen. */
 export function fieldsProse(fields: readonly StormField[]): Prose {
-  return fields.flatMap(({ path, label }, i) => [
+  return fields.flatMap(({ path, value, label }, i) => [
     ...(i === 0 ? [] : [", "]),
-    ...prose`${code(path)} ${label}`,
+    ...(typeof value === "string" ? prose`${code(path)} ${code(label)}` : prose`${code(path)} ${label}`),
   ]);
 }
 

@@ -50,6 +50,8 @@ const ASCII: Glyphs = {
 
 /** Lines the plot area has at least, whatever height is asked for. */
 const ROWS_MIN = 6;
+/** Columns of a name at the end of its line: what `explore` calls the longest of its lines. */
+const LABEL_WIDTH_MAX = 33;
 /** A dashed line has one dot in so many. */
 const DASHED_EVERY = 3;
 /** Label above, axis, tick labels and axis label below. */
@@ -66,7 +68,9 @@ export function terminalPlot(curve: Curve, { width, height, ascii }: PlotSize): 
   const xs = curveXs(curve);
   const yLabels = y.ticks.map(tickLabel);
   const left = Math.max(...yLabels.map(displayWidth)) + 1;
-  const ends = curve.series.map((series, index) => endLabel(series, glyphs.markers[index % 4]!));
+  const ends = curve.series.map((series, index) =>
+    endLabel(series, glyphs.markers[index % 4]!, width),
+  );
   const right = Math.max(0, ...ends.map((label) => displayWidth(label) + 1));
   const columns = Math.max(10, width - left - 1 - right);
 
@@ -208,7 +212,7 @@ function columnOf(dotX: number, canvas: DotCanvas, columns: number): number {
   return Math.floor((Math.round(dotX) * columns) / canvas.width);
 }
 
-function endLabel({ name, endNote }: CurveSeries, marker: string): string {
-  const text = cut(visible(name), 24);
+function endLabel({ name, endNote }: CurveSeries, marker: string, width: number): string {
+  const text = cut(visible(name), Math.min(LABEL_WIDTH_MAX, Math.floor(width * 0.42)));
   return endNote === undefined ? `${marker} ${text}` : `${marker} ${text} ${endNote}`;
 }

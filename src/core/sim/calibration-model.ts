@@ -14,8 +14,10 @@ export interface FreeParameters {
 /** Processes that free files of secret memory, one file after the other. */
 export interface FreeLoad {
   readonly processes: number;
+  /** 4 KiB pages of one file. Freeing a file frees its pages back to back in the kernel. */
   readonly pagesPerFile: number;
   readonly filesPerProcess: number;
+  /** Busy wait in user space after each file: known work outside the lock. */
   readonly delayNs: number;
 }
 
@@ -23,7 +25,7 @@ export interface FreeLoad {
  * What a page takes each process under a load, on average, by the simulator: a file takes its own
  * time and its delay, and then, page by page, work, one global lock, the next page.
  *
- * A process alone never waits: Z + S + (file + delay) / pages is exact then. The same seed meets the
+ * A process alone never waits: Z + S + (file + delay) ÷ pages is exact then. The same seed meets the
  * same chance for any parameters, so that a difference of parameters is not drowned in chance.
  */
 export class FreeModel {

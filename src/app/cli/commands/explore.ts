@@ -22,6 +22,7 @@ import { verdictJson } from "../verdict-json.ts";
 import { VERSION } from "../version.ts";
 
 interface Flags extends ScenarioFlags {
+  readonly replications: number;
   readonly design?: readonly string[];
   readonly policy?: readonly string[];
   readonly vms: readonly number[];
@@ -101,6 +102,7 @@ async function explore(session: Session, name: string, flags: Flags): Promise<An
   const report = exploreReport({
     rows,
     verdicts,
+    replications: flags.replications,
     caveats,
     obtained: simulationFacts(read.scenario, points),
     reproduce: [reproduce],

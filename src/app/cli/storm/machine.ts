@@ -15,6 +15,7 @@ import { chooseAccelerator, type Refusal } from "../../../host/qemu/accelerator.
 import { commandLine, type Machine, plainTwin } from "../../../host/qemu/command-line.ts";
 import { findQemu, type Qemu } from "../../../host/qemu/version.ts";
 import type { VmAsk } from "../../../host/qemu/vm.ts";
+import { cannotWrite } from "../../../host/store/atomic.ts";
 import { openCache } from "../../../host/store/cache.ts";
 import type { Session } from "../run.ts";
 import type { Demand } from "./capacity.ts";
@@ -90,7 +91,9 @@ export async function prepareMachine(
       const { group, machine, facts } = ofVm(index);
       const name = `${group.name}-${index}`;
       const folder = join(roundFolder, `vm-${index}`);
-      await mkdir(folder, { mode: 0o700 });
+      await mkdir(folder, { mode: 0o700 }).catch((error) => {
+        throw cannotWrite(folder, error);
+      });
       const line = commandLine(kind === "plain" ? plain(machine) : machine, {
         name,
         index,

@@ -1,27 +1,34 @@
 import type { Missing } from "../../../core/analyze/investigate.ts";
 import type { Fact } from "../../../core/report/footer.ts";
+import { cpus } from "../../../core/report/words.ts";
+import { formatBytes } from "../../../core/units.ts";
+import { describeHost } from "../../../host/probe/describe.ts";
+import { maker } from "../maker.ts";
 import { shellWord } from "../simulate-words.ts";
+import type { StormFlags } from "./flags.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { StormOptions } from "./run.ts";
 
-/** How the numbers came about. */
+/** How the numbers come about, as it is known before the first VM starts. */
 export function stormFacts(
   machines: readonly MachineFacts[],
   options: StormOptions,
   notRecorded: Missing | undefined,
 ): Fact[] {
   const label = (label: string, text: string): Fact => ({ label, text });
+  const { version, at } = maker();
+  const { kernel, cpuModel, cpuCount, memoryBytes } = describeHost();
   return [
+    label("run", `${at}, bootstorm ${version}`),
+    label("host", `${cpus(cpuCount)}, ${formatBytes(memoryBytes)}, ${cpuModel}, Linux ${kernel}`),
     ...machines.flatMap(machineFacts),
     label("arrivals", arrivalWords(options)),
-    ...(options.pressure === 0
-      ? []
-      : [label("beside the boots", `${options.pressure} direct-map pressure processes`)]),
+    ...(options.afterReady === "end" ? [] : [label("ready VMs", "go on until all are ready")]),
     label(
-      "lock waits",
+      "recording",
       notRecorded === undefined
-        ? "recorded in every round without call stacks; names from further rounds with them"
-        : `not recorded: ${notRecorded.why}`,
+        ? "every round without call stacks, for times; further rounds with them, for names"
+        : `none: ${notRecorded.why}`,
     ),
   ];
 }
@@ -56,30 +63,34 @@ function arrivalWords({ arrivals }: StormOptions): string {
 export function stormCommand(
   scenario: string,
   options: StormOptions,
-  sets: readonly { readonly flag: string }[],
+  { set = [], record, yes, force }: Pick<StormFlags, "set" | "record" | "yes" | "force">,
 ): string {
-  const { vms, limits, kinds, repetitions, warmUps, seed, arrivals, pressure, afterReady } =
+  const { vms, limits, kinds, pressures, repetitions, warmUps, seed, arrivals, afterReady } =
     options;
-  const names = limits.map(({ name }) => name);
   return [
     "bootstorm storm",
     shellWord(scenario),
-    ...sets.map(({ flag }) => `--set ${shellWord(flag.replace(/^--set /, ""))}`),
+    ...set.map(({ flag }) => `--set ${shellWord(flag.replace(/^--set /, ""))}`),
     `--vms ${vms.join(",")}`,
     `--repetitions ${repetitions} --warm-ups ${warmUps} --seed ${seed}`,
-    ...(names.length > 1
-      ? [`--compare-limits ${names.join(",")}`]
-      : names[0] === "none" || names[0] === "scenario"
-        ? []
-        : [`--limit ${names[0]}`]),
+    ...limitWords(limits.map(({ name }) => name)),
     ...(kinds.length > 1 ? ["--compare-plain"] : []),
-    ...(arrivals.kind === "together" ? [] : [`--arrivals ${arrivalFlag(arrivals)}`]),
-    ...(pressure === 0 ? [] : [`--pressure ${pressure}`]),
-    ...(afterReady === "end" ? [] : [`--after-ready ${afterReady}`]),
-    ...(options.witness ? [] : ["--no-record"]),
+    `--arrivals ${arrivalFlag(arrivals)}`,
+    `--pressure ${pressures.join(",")}`,
+    `--after-ready ${afterReady}`,
+    ...(record ? [] : ["--no-record"]),
+    ...(yes ? ["--yes"] : []),
+    ...(force ? ["--force"] : []),
   ].join(" ");
 }
 
-function arrivalFlag(arrivals: Exclude<StormOptions["arrivals"], { kind: "together" }>): string {
+function limitWords(names: readonly string[]): string[] {
+  if (names.length > 1) return [`--compare-limits ${names.join(",")}`];
+  // The scenario says it itself.
+  return names[0] === "scenario" ? [] : [`--limit ${names[0]}`];
+}
+
+function arrivalFlag(arrivals: StormOptions["arrivals"]): string {
+  if (arrivals.kind === "together") return "together";
   return `${arrivals.kind}:${arrivals.kind === "ramp" ? arrivals.overMs : arrivals.perSecond}`;
 }

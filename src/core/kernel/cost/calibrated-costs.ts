@@ -36,7 +36,7 @@ export function calibratedCosts({ cpus, holdNs, flushNs, faultNs }: FittedCosts)
   return {
     ...roundCosts(holdNs),
     ...(Math.round(flushNs.ns) > 0 ? flushCosts(flushNs, cpus) : {}),
-    fault4k: cost(faultNs, round, "measured: fault of one 4 KiB page of plain shared memory"),
+    fault4k: cost(faultNs, Math.round, "measured: fault of one 4 KiB page of plain shared memory"),
   };
 }
 
@@ -127,8 +127,4 @@ function cost(time: FittedTime, part: (ns: number) => number, source: string): C
 
 function confidence({ identified }: FittedTime): Cost["confidence"] {
   return identified === "well" ? "medium" : "low";
-}
-
-function round(ns: number): number {
-  return Math.round(ns);
 }
