@@ -9,10 +9,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { InvestigateResult } from "../../src/core/analyze/investigate.ts";
 import { pressureCurve } from "../../src/core/report/curve.ts";
 import { curveChart } from "../../src/core/report/curve-chart.ts";
+import { exploreReport } from "../../src/core/report/explore-report.ts";
 import { htmlPage } from "../../src/core/report/html-page.ts";
 import { investigateReport } from "../../src/core/report/investigate-report.ts";
 import { markupText } from "../../src/core/report/markup.ts";
+import { stormReport } from "../../src/core/report/storm-report.ts";
 import { standaloneSvg } from "../../src/core/report/svg.ts";
+import { talkParts } from "../../src/core/report/talk-story.ts";
 import {
   hostileHost,
   largeHost,
@@ -20,6 +23,7 @@ import {
   withoutPressure,
   withoutRecording,
 } from "../fixtures/investigate.ts";
+import { exploreRows, ladderPoints, talk } from "../fixtures/storm-points.ts";
 import { needs } from "../needs.ts";
 import { openChromium } from "./chromium.ts";
 
@@ -87,11 +91,40 @@ beforeEach((ctx) => {
   if (missing) ctx.skip(missing);
 });
 
-describe.each(hosts)("the report of %s", (_, result) => {
+const simulated = { caveats: ["a model"], obtained: [], reproduce: ["bootstorm explore"] };
+const explorePage = htmlPage(
+  exploreReport({
+    ...simulated,
+    rows: exploreRows,
+    verdicts: talk.verdicts,
+    replications: 1,
+    version: maker.version,
+  }),
+);
+const storm = stormReport({
+  ...simulated,
+  name: "fixes-ladder",
+  title: "Lock designs",
+  points: ladderPoints,
+  view: { unit: "percent", scale: "log" },
+  version: maker.version,
+});
+const stormPage = htmlPage({
+  ...storm,
+  sections: [...storm.sections, ...talkParts(talk).sections],
+});
+
+const pages = [
+  ...hosts.map(([name, result]) => [name, pageOf(result)] as const),
+  ["designs × policies", explorePage],
+  ["a simulated storm, and the talk's story", stormPage],
+] as const;
+
+describe.each(pages)("the report of %s", (_, content) => {
   test.each(views)(
     "asks nothing, complains of nothing, fits, and is accessible: %o",
     async (view) => {
-      const { requests, complaints } = await opened(pageOf(result), view, async (page) => {
+      const { requests, complaints } = await opened(content, view, async (page) => {
         expect(await overflowOf(page)).toBeLessThanOrEqual(0);
         await page.evaluate("document.querySelector('details')?.setAttribute('open', '')");
         expect(await overflowOf(page)).toBeLessThanOrEqual(0);
@@ -123,8 +156,8 @@ test("one of the two drawings of a chart is shown, the one that fits", async () 
 });
 
 test.each(views)("no text of a chart leaves the picture, and no two touch: %o", async (view) => {
-  for (const result of [smallHost, largeHost, hostileHost]) {
-    await opened(pageOf(result), view, async (page) => {
+  for (const [, content] of pages) {
+    await opened(content, view, async (page) => {
       expect(await page.evaluate(CHART_TEXT_FAULTS)).toEqual([]);
     });
   }

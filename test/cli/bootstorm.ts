@@ -158,7 +158,8 @@ export function schemaErrors(command: string, document: unknown): unknown[] {
   const schema = (name: string) =>
     JSON.parse(readFileSync(`${checkout}docs/schema/${name}.schema.json`, "utf8"));
   const ajv = new Ajv2020({ allErrors: true });
-  for (const name of ["envelope", "shapes", "doctor", "check"]) ajv.addSchema(schema(name));
+  for (const name of ["envelope", "shapes", "doctor", "check", "storm"])
+    ajv.addSchema(schema(name));
   const validate = ajv.getSchema(`${command}.schema.json`) ?? ajv.compile(schema(command));
   validate(document);
   return validate.errors ?? [];
@@ -169,8 +170,10 @@ export function schemaErrors(command: string, document: unknown): unknown[] {
  * @returns how somebody without any right runs the copy
  */
 export function asNobody(copy: string): readonly string[] {
-  const parts = ["bin", "dist", "package.json"];
-  const packages = ["commander", "koffi", "@koromix"].map((name) => `node_modules/${name}`);
+  const parts = ["bin", "dist", "package.json", "scenarios"];
+  const packages = ["commander", "koffi", "@koromix", "yaml", "zod"].map(
+    (name) => `node_modules/${name}`,
+  );
   for (const part of [...parts, ...packages].filter((name) => existsSync(checkout + name))) {
     cpSync(checkout + part, join(copy, part), { recursive: true });
   }

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { vmNeeds } from "../fixtures/vms.ts";
 import { needs } from "../needs.ts";
 import {
   asNobody,
@@ -16,7 +17,8 @@ import {
   workersOf,
 } from "./bootstorm.ts";
 
-const SMALL = ["--yes", "--rounds", "3", "--warmups", "0", "--pages", "64"];
+const SMALL = ["--yes", "--rounds", "3", "--warmups", "0", "--pages", "64", "--no-storm"];
+const NO_STORM = { what: "boots of real VMs", why: "--no-storm was given" };
 
 let cwd: string;
 beforeEach(() => {
@@ -35,7 +37,7 @@ test("keeps the schema; its answer is its first finding; its recordings can be r
   expect(schemaErrors("investigate", document)).toEqual([]);
   const { answer, findings, pressure, missing: notSeen, reproduce } = document.result;
   expect(answer.lead).toEqual(findings[0]);
-  expect(notSeen).toEqual([]);
+  expect(notSeen).toEqual([NO_STORM]);
   const { processCounts } = document.input;
   if (processCounts.length > 1) {
     const { processes, points, curve } = document.result.prediction;
@@ -44,7 +46,7 @@ test("keeps the schema; its answer is its first finding; its recordings can be r
     expect(curve.map((point: { processes: number }) => point.processes)).toEqual(processCounts);
   }
   expect(reproduce).toContainEqual(
-    expect.stringMatching(/^bootstorm investigate --processes 1.* --seed 1 --yes$/),
+    expect.stringMatching(/^bootstorm investigate --processes 1.* --seed 1 --yes --no-storm$/),
   );
 
   expect(filesIn(join(cwd, "run")).sort()).toEqual([
@@ -68,6 +70,46 @@ test("text: the answer first, the report's place last; a new private folder for 
   expect(stdout).toMatch(new RegExp(`\nReport: file://${folder}/report.html\n$`));
   expect(statSync(folder).mode & 0o077).toBe(0);
   expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("--no-record was given");
+});
+
+describe("a short storm of real VMs", () => {
+  const WITH_STORM = SMALL.filter((flag) => flag !== "--no-storm");
+
+  test("stands beside the load, and its run can be read again", (ctx) => {
+    const missing = vmNeeds("memfd_secret");
+    if (missing) return ctx.skip(missing);
+    const flags = [...WITH_STORM, "--processes", "1", "--no-record", "--out", "run", "--json"];
+    const { status, stdout, stderr } = investigate(...flags);
+    expect(status, stderr).toBe(0);
+    const document = JSON.parse(stdout);
+    expect(schemaErrors("investigate", document)).toEqual([]);
+    const { storm } = document.result;
+    const { cpuCount } = document.host;
+    expect(storm.points).toMatchObject([{ vms: 1 }, { vms: Math.min(64, 2 * cpuCount) }]);
+    const again = bootstorm(["storm", "--from", "run/storm", "--json"], { cwd });
+    expect(JSON.parse(again.stdout).result).toEqual(storm);
+    const page = readFileSync(join(cwd, "run/report.html"), "utf8");
+    expect(page).toContain("Real VMs: Every point");
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(ids.length).toBe(new Set(ids).size);
+    expect(investigate(...flags).stderr).toContain("run/storm holds a run already (RUN_EXISTS)");
+  });
+
+  test("without QEMU is missing, with the remedy, and the rest is done", (ctx) => {
+    const missing = needs("memfd_secret");
+    if (missing) return ctx.skip(missing);
+    const args = ["investigate", ...WITH_STORM, "--processes", "1", "--no-record", "--json"];
+    const { status, stdout } = bootstorm(args, { cwd, env: { ...process.env, PATH: cwd } });
+    expect(status).toBe(0);
+    const document = JSON.parse(stdout);
+    expect(schemaErrors("investigate", document)).toEqual([]);
+    expect(document.result.missing).toContainEqual({
+      what: "boots of real VMs",
+      why: "qemu-system-x86_64 is not in PATH",
+      remedy: expect.stringContaining("apt-get install qemu-system-x86"),
+    });
+    expect(document.result.pressure.phases.length).toBe(3);
+  });
 });
 
 describe("what a calibrated model predicts of this host", () => {
@@ -187,6 +229,7 @@ test("what a host lacks is said in the report, and the rest is done: no root, th
   expect(withoutRoot.pressure.phases.length).toBe(3);
   expect(withoutRoot.missing).toEqual([
     { what: "lock waits", why: expect.any(String), remedy: "run as root" },
+    NO_STORM,
   ]);
 
   rmSync(join(cwd, "node_modules/koffi"), { recursive: true });
@@ -195,6 +238,7 @@ test("what a host lacks is said in the report, and the rest is done: no root, th
   expect(withoutKoffi.answer.lead.kind).toBe("no-pressure");
   expect(withoutKoffi.missing).toEqual([
     { what: "the load", why: expect.stringContaining("koffi"), remedy: "npm install koffi" },
+    NO_STORM,
   ]);
   expect(withoutKoffi.prediction.why).toMatch(/^the load was not run \(.*koffi/);
 });

@@ -11,15 +11,22 @@ export interface StormJob {
   readonly costs: CostsNs | undefined;
 }
 
+export type StormMessage =
+  /** Of the storm that it works on, 0..1. */
+  | { readonly said: "progress"; readonly done: number }
+  | { readonly said: "done"; readonly run: StormRun };
+
 /** Threads that simulate, one storm each at a time, in the order in which storms are asked for. */
 export interface StormPool {
-  simulate(scenario: Scenario): Promise<StormRun>;
+  /** @param onProgress  hears now and then which share of a long storm is done, 0..1 */
+  simulate(scenario: Scenario, onProgress?: (done: number) => void): Promise<StormRun>;
   /** Ends the threads; storms that are not done are never answered. */
   end(): Promise<void>;
 }
 
 interface Asked {
   readonly job: StormJob;
+  readonly onProgress: ((done: number) => void) | undefined;
   resolve(run: StormRun): void;
   reject(error: unknown): void;
 }
@@ -48,11 +55,16 @@ export function openStormPool(
 
   function start(): Worker {
     const worker = new Worker(new URL("simulate-worker.js", import.meta.url));
-    worker.on("message", (run: StormRun) => {
-      const asked = working.get(worker)!;
+    worker.on("message", (message: StormMessage) => {
+      const asked = working.get(worker);
+      if (asked === undefined) return; // Said before the end, and heard after it.
+      if (message.said === "progress") {
+        asked.onProgress?.(message.done);
+        return;
+      }
       working.delete(worker);
       idle.push(worker);
-      asked.resolve(run);
+      asked.resolve(message.run);
       next();
     });
     worker.on("error", fail);
@@ -76,10 +88,10 @@ export function openStormPool(
   const abort = () => fail(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   return {
-    simulate: (scenario) =>
+    simulate: (scenario, onProgress) =>
       new Promise((resolve, reject) => {
         if (failure !== undefined) return reject(failure);
-        waiting.push({ job: { scenario, costs: costsOf(scenario) }, resolve, reject });
+        waiting.push({ job: { scenario, costs: costsOf(scenario) }, onProgress, resolve, reject });
         next();
       }),
     end,

@@ -27,13 +27,19 @@ export async function simulatePoints(
   );
   let size = 0;
   let storms = 0;
+  const say = () => progress.step(`${storms} storms simulated`, Math.min(0.99, size / total));
   const noted: StormPool = {
     ...pool,
     simulate: async (scenario) => {
-      const run = await pool.simulate(scenario);
-      size += stormSize(scenario);
+      let counted = 0;
+      const count = (done: number) => {
+        size += stormSize(scenario) * (done - counted);
+        counted = done;
+        say();
+      };
+      const run = await pool.simulate(scenario, count);
       storms += 1;
-      progress.step(`${storms} storms simulated`, Math.min(0.99, size / total));
+      count(1);
       return run;
     },
   };

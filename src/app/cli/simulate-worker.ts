@@ -2,12 +2,14 @@
 import { parentPort } from "node:worker_threads";
 import { assert } from "../../core/assert.ts";
 import { resolve, simulate } from "../../core/sim/simulate.ts";
-import type { StormJob } from "./simulate-pool.ts";
+import type { StormJob, StormMessage } from "./simulate-pool.ts";
 import { stormRunOf } from "./simulate-storm.ts";
 
 assert(parentPort !== null, "this file is the program of a thread");
 const port = parentPort;
+const say = (message: StormMessage) => port.postMessage(message);
 port.on("message", ({ scenario, costs }: StormJob) => {
   const resolved = resolve(scenario, costs === undefined ? {} : { costs });
-  port.postMessage(stormRunOf(simulate(scenario, resolved)));
+  const result = simulate(scenario, resolved, (done) => say({ said: "progress", done }));
+  say({ said: "done", run: stormRunOf(result) });
 });

@@ -1,6 +1,7 @@
 // The daemon `bootstorm govern`: ledger, journal, API and timers put together.
 import type { Server } from "node:http";
 import { BootstormError } from "../../core/error.ts";
+import { checkHistory } from "../../core/govern/history.ts";
 import { emptyLedger, type Ledger, openLedger } from "../../core/govern/ledger.ts";
 import type { LedgerState, PermitEvent } from "../../core/govern/permit.ts";
 import type { GovernConfig } from "../../core/scenario/govern-config.ts";
@@ -13,6 +14,7 @@ import {
   continueJournal,
   findJournal,
   type Journal,
+  type JournalContents,
   newJournal,
   type SetAside,
   setAside,
@@ -49,6 +51,10 @@ const CONNECTIONS_BESIDE = 256;
 const TCP_CONNECTIONS_MAX = 1024;
 /** How long answers may take to leave when the daemon ends. */
 const END_LIMIT_MS = 1000;
+
+/** Timers of a host that stood still may be this late; what was lost is later. */
+const LATE_NS_MAX = 60e9;
+const BREACHES_SAID_MAX = 10;
 
 const FIELDS_OF_START = ["socket", "listen", "stateFolder", "journalMiBMax"] as const;
 
@@ -119,6 +125,7 @@ function openParts(options: GovernorOptions): Parts {
   if (found.kind !== "journal") return putTogether(options, unused(options, 0));
   const { contents } = found;
   const { header, state, events } = contents;
+  sayBreaches(options, contents);
   const journal = continueJournal(stateFolder, contents, config.journalMiBMax << 20);
   try {
     return putTogether(options, { journal, originNs: BigInt(header.originNs), state, events });
@@ -126,6 +133,14 @@ function openParts(options: GovernorOptions): Parts {
     journal.close();
     if (!(error instanceof BootstormError) || error.code !== "LEDGER_CONTRADICTION") throw error;
     return putTogether(options, distrusted(options, setAside(stateFolder, error.why)));
+  }
+}
+
+/** A daemon that starts holds what the one before has done against what was promised. */
+function sayBreaches({ say }: GovernorOptions, { state, events }: JournalContents): void {
+  const rules = { toleranceNs: LATE_NS_MAX, live: state.live };
+  for (const { fault } of checkHistory(events, rules).slice(0, BREACHES_SAID_MAX)) {
+    say(`the journal shows a bug in bootstorm, please report it: ${fault}`);
   }
 }
 

@@ -270,18 +270,17 @@ const BEFORE_DATA = '","data":';
 const DATA_AT = BEFORE_CRC.length + 8 + BEFORE_DATA.length;
 
 function lineOf(data: Line): string {
-  const text = JSON.stringify(data);
+  return `${framed(JSON.stringify(data))}\n`;
+}
+
+function framed(text: string): string {
   const crc = crc32(text).toString(16).padStart(8, "0");
-  return `${BEFORE_CRC}${crc}${BEFORE_DATA}${text}}\n`;
+  return `${BEFORE_CRC}${crc}${BEFORE_DATA}${text}}`;
 }
 
 function dataOf(line: string, i: number): Line {
   const text = line.slice(DATA_AT, -1);
-  const crc = line.slice(BEFORE_CRC.length, BEFORE_CRC.length + 8);
-  const isOurs = line.startsWith(BEFORE_CRC) && line.endsWith("}");
-  if (!isOurs || crc32(text).toString(16).padStart(8, "0") !== crc) {
-    throw new DamagedJournal(`line ${i + 1} is not as it was written`);
-  }
+  if (line !== framed(text)) throw new DamagedJournal(`line ${i + 1} is not as it was written`);
   return JSON.parse(text); // The very text that `lineOf` made of a Line.
 }
 

@@ -1,7 +1,14 @@
 // What `calibrate` answers: the sweep as measured, the model fitted to it, and what else was seen.
 import type { DirectMapCounters } from "../facts/direct-map-counters.ts";
 import type { SpinlockVisibility } from "../facts/spinlock-visibility.ts";
-import { type AlonePages, type FreedPoint, type Slowdown, showsLock } from "./free-sweep.ts";
+import { type Ratio, ratioOfMedians } from "../stats/bootstrap.ts";
+import {
+  type AlonePages,
+  type FreedPoint,
+  freedPoints,
+  type Slowdown,
+  showsLock,
+} from "./free-sweep.ts";
 import { isDirectMapLock, type KernelFacts, type Missing } from "./investigate.ts";
 import type { RoundResult } from "./pressure.ts";
 import type { LockName, PhaseLockShare, Reject } from "./result.ts";
@@ -54,6 +61,8 @@ export interface RecordedWait {
   readonly pagesPerFile: number;
   readonly waitNsPerPage: number;
   readonly predictedNsPerPage: number;
+  /** Time of a page in the recorded rounds divided by that in the others: the observer's price. */
+  readonly price: Ratio;
   readonly visibility: SpinlockVisibility;
 }
 
@@ -90,15 +99,23 @@ export function inDoubt<Fit extends Pick<FittedHost, "holdNs" | "outsideNs">>(
 
 /**
  * The wait for the lock of direct-map changes while pages were freed, for each page.
- * @param shares  of the recorded `rounds`, which are all of one number of processes
+ * @param shares  of the recorded `rounds`, which are all of one point
+ * @param unrecorded  that point
  * @returns undefined when nobody was seen to wait for such a lock
  */
-export function recordedWaitNsPerPage(
+export function recordedWait(
   shares: readonly PhaseLockShare[],
   rounds: readonly RoundResult[],
-): Pick<RecordedWait, "lock" | "waitNsPerPage"> | undefined {
+  unrecorded: FreedPoint,
+  seed: number,
+): Pick<RecordedWait, "lock" | "waitNsPerPage" | "price"> | undefined {
   const wait = shares.find((share) => share.phase === "free" && isDirectMapLock(share));
   if (wait === undefined) return undefined;
   const pages = rounds.reduce((sum, round) => sum + round.pages * round.processes, 0);
-  return { lock: wait.lock, waitNsPerPage: wait.waitNsTotal / pages };
+  const [recorded] = freedPoints(rounds);
+  return {
+    lock: wait.lock,
+    waitNsPerPage: wait.waitNsTotal / pages,
+    price: ratioOfMedians(recorded!.nsPerPage, unrecorded.nsPerPage, seed),
+  };
 }

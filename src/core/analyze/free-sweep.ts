@@ -1,4 +1,5 @@
 // Rounds of the sweep of processes, file sizes and delays → points that a model can be fitted to.
+import { assert } from "../assert.ts";
 import { type Ratio, ratioOfMedians } from "../stats/bootstrap.ts";
 import { distributionOf } from "../stats/distribution.ts";
 import { beganTogether, type RoundResult, type Span } from "./pressure.ts";
@@ -83,12 +84,7 @@ export function slowdownOf(
 ): Slowdown {
   const processes = Math.max(...points.map((point) => point.processes));
   const fewest = Math.min(...points.map((point) => point.processes));
-  const largest = largestFile(points);
-  const secret = (count: number) =>
-    points.find(
-      (point) =>
-        point.processes === count && point.pagesPerFile === largest && point.delayAskedNs === 0,
-    )!.nsPerPage;
+  const secret = (count: number) => tightPoint(points, count).nsPerPage;
   const plain = (count: number) =>
     rounds
       .filter((round) => round.kind === "plain" && round.processes === count)
@@ -103,6 +99,17 @@ export function slowdownOf(
 /** True where secret pages lose more by running together than the control: something they share. */
 export function showsLock({ secret, plain }: Slowdown): boolean {
   return secret.low > plain.high;
+}
+
+/** The largest files, without a delay. */
+export function tightPoint(points: readonly FreedPoint[], processes: number): FreedPoint {
+  const largest = largestFile(points);
+  const point = points.find(
+    (each) =>
+      each.processes === processes && each.pagesPerFile === largest && each.delayAskedNs === 0,
+  );
+  assert(point !== undefined, "a sweep has every number of processes without a delay");
+  return point;
 }
 
 export function largestFile(points: readonly Pick<FreedPoint, "pagesPerFile">[]): number {

@@ -67,7 +67,7 @@ export interface ProcessEntry {
 
 export interface TraceMeta {
   /** What recorded it. */
-  readonly source: "tracefs" | "perf-script";
+  readonly source: "tracefs" | "perf-script" | "sim";
   /** The only absolute time: the trace's time 0 on the named clock. */
   readonly origin: { readonly clock: string; readonly ns: bigint };
   /** Length of the observation, which may begin before the first and end after the last event. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { checkHistory, type HistoryRules } from "./history.ts";
-import type { PermitEvent } from "./permit.ts";
+import type { EndOfPermit, Permit, PermitEvent } from "./permit.ts";
 
 const ms = (at: number) => at * 1e6;
 const asked = (at: number, id: number, more = {}): PermitEvent => {
@@ -13,11 +13,11 @@ const granted = (at: number, id: number, cap?: number): PermitEvent => ({
   id,
   ...(cap === undefined ? {} : { cap }),
 });
-const ended = (at: number, id: number): PermitEvent => ({
+const ended = (at: number, id: number, how: EndOfPermit = "released"): PermitEvent => ({
   kind: "ended",
   atNs: ms(at),
   id,
-  how: "released",
+  how,
 });
 const renewed = (at: number, id: number): PermitEvent => ({
   kind: "renewed",
@@ -103,6 +103,11 @@ const cases: readonly [
     ["1 is in force 10000000 ns after its lease"],
   ],
   ["no daemon was there to end it", [asked(0, 1), granted(0, 1), opened(500), ended(501, 1)], []],
+  [
+    "expired too early",
+    [asked(0, 1), granted(0, 1), ended(99, 1, "expired")],
+    ["1 expires before its lease"],
+  ],
   ["ended twice", [asked(0, 1), ended(1, 1), ended(2, 1)], ["1 ends, but is not there"]],
   ["time goes back", [asked(5, 1), asked(4, 2)], ["time goes back by 1000000 ns"]],
 ];
@@ -110,4 +115,15 @@ const cases: readonly [
 test.each(cases)("%s", (_story, events, faults, rules = {}) => {
   const found = checkHistory(events, { toleranceNs: ms(2), ...rules });
   expect(found.map(({ fault }) => fault)).toEqual(faults);
+});
+
+test("a history may begin with permits that wait and are in force", () => {
+  const { ask } = asked(0, 1) as PermitEvent & { kind: "asked" };
+  const live: readonly Permit[] = [
+    { ask, state: "granted", askedNs: 0, leaseNs: ms(100), grantedNs: 0, leaseEndsNs: ms(100) },
+    { ask: { ...ask, id: 2, key: "k2" }, state: "waiting", askedNs: 0, leaseNs: ms(100) },
+  ];
+  const rules = { toleranceNs: 0, cap: 1, live };
+  expect(checkHistory([ended(5, 1), granted(5, 2)], rules)).toEqual([]);
+  expect(checkHistory([granted(5, 2)], rules)).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-import type { PermitAsk, PermitEvent } from "./permit.ts";
+import type { Permit, PermitAsk, PermitEvent } from "./permit.ts";
 
 /** What a history of permits must not show; `at` is the index of the event that shows it. */
 export interface HistoryFault {
@@ -13,6 +13,8 @@ export interface HistoryRules {
   readonly cap?: number;
   /** How much later than its lease a permit may end while a daemon runs: timers and disks are late. */
   readonly toleranceNs: number;
+  /** Permits that wait or are in force when the history begins, by number. */
+  readonly live?: readonly Permit[];
 }
 
 interface Seen {
@@ -27,14 +29,14 @@ interface Seen {
  *
  * - never more in force than the cap at the moment of a grant;
  * - nobody is granted twice, and no key has two permits at once;
- * - nobody stays in force longer than the lease, while a daemon runs to end it;
+ * - nobody stays in force longer than the lease, while a daemon runs to end it, nor expires before;
  * - of equal priority and tenant, who asked first goes first.
  *
  * @returns every breach, in order; empty: the history is sound
  */
 export function checkHistory(
   events: Iterable<PermitEvent>,
-  { cap, toleranceNs }: HistoryRules,
+  { cap, toleranceNs, live = [] }: HistoryRules,
 ): readonly HistoryFault[] {
   const faults: HistoryFault[] = [];
   const permits = new Map<number, Seen>();
@@ -61,7 +63,7 @@ export function checkHistory(
         renewed(event);
         break;
       case "ended":
-        ended(event.id);
+        ended(event);
         break;
       case "opened":
         openedNs = event.atNs;
@@ -70,6 +72,12 @@ export function checkHistory(
       case "policy-set":
         break;
     }
+  }
+
+  function begin({ ask, state, leaseNs, leaseEndsNs = 0 }: Permit): void {
+    asked(ask);
+    permits.set(ask.id, { ask, state, leaseNs, leaseEndsNs });
+    if (state === "granted") inForce.add(ask.id);
   }
 
   function asked(ask: PermitAsk): void {
@@ -110,13 +118,16 @@ export function checkHistory(
     permit.leaseEndsNs = atNs + leaseNs;
   }
 
-  function ended(id: number): void {
+  function ended({ id, atNs, how }: PermitEvent & { readonly kind: "ended" }): void {
     const permit = permits.get(id);
     if (permit === undefined || permit.state === "ended") {
       found(`${id} ends, but is not there`);
       return;
     }
-    if (permit.state === "granted") inTime(id, permit);
+    if (permit.state === "granted") {
+      inTime(id, permit);
+      if (how === "expired" && atNs < permit.leaseEndsNs) found(`${id} expires before its lease`);
+    }
     permit.state = "ended";
     inForce.delete(id);
     if (keys.get(permit.ask.key) === id) keys.delete(permit.ask.key);
@@ -128,6 +139,7 @@ export function checkHistory(
     if (lateNs > toleranceNs) found(`${id} is in force ${lateNs} ns after its lease`);
   }
 
+  for (const permit of live) begin(permit);
   for (const event of events) {
     at += 1;
     if (event.atNs < nowNs) found(`time goes back by ${nowNs - event.atNs} ns`);

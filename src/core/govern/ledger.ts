@@ -177,6 +177,7 @@ export function openLedger(
       if (next === undefined) break;
       granted.add(next.id);
     }
+    policy.leave(id, "went-ahead", atNs);
   }
 
   /**

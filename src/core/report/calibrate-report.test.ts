@@ -121,10 +121,11 @@ test("recorded waits stand beside the model's; lower bounds are called so", () =
     pagesPerFile: 64,
     waitNsPerPage: 130,
     predictedNsPerPage: 145,
+    price: { value: 1.07, low: 1.05, high: 1.1 },
     visibility: "all",
   } as const;
   const sentence =
-    "4 processes freeing files of 64 pages waited 130 ns a page for cpa_lock; the model, which was not fitted to waits, says 145 ns.";
+    "4 processes freeing files of 64 pages waited 130 ns a page for cpa_lock; the model, which was not fitted to waits, says 145 ns. In recorded rounds a page took 1.07× (1.05 to 1.10) as long as in others.";
   expect(flowing(text({ recorded }))).toContain(sentence);
   const bound = text({ recorded: { ...recorded, visibility: "misses-first-waiter" } });
   expect(flowing(bound)).toContain(sentence.replace("waited", "waited at least"));

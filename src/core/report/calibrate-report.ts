@@ -53,7 +53,7 @@ export function calibrateReport({
     title: `bootstorm: costs of ${kernelInShort(kernel)}`,
     subject: `${kernelInShort(kernel)}, ${kernel.cpuModel}`,
     answer: calibrationAnswer(result),
-    findings: calibrationFindings(result),
+    findings: [...calibrationFindings(result), ...(hasLock(costs) ? [] : [NO_LOCK])],
     sections: [
       tableSection("costs", "What things cost here", costTable(calibration)),
       curveSection(curves),
@@ -67,6 +67,12 @@ export function calibrateReport({
     colophon: `Made by bootstorm ${maker.version}, ${maker.at}.`,
   };
 }
+
+function hasLock({ costs }: CostFile): boolean {
+  return costs.readPte !== undefined;
+}
+
+const NO_LOCK = prose`The hold may as well be none: the file leaves the lock's costs to the table it is based on.`;
 
 /** What this run could not see, and what to doubt. */
 export function calibrationCaveats({

@@ -49,17 +49,17 @@ const SPREAD = {
 
 /** The independent check: both numbers, and nothing was fitted to the first. */
 function recordedSentence(recorded: RecordedWait): Prose {
-  const { lock, waitNsPerPage, predictedNsPerPage, pagesPerFile, visibility } = recorded;
+  const { lock, waitNsPerPage, predictedNsPerPage, pagesPerFile, visibility, price } = recorded;
   const bound = visibility === "all" ? "" : " at least";
-  return prose`Recorded apart, ${processes(recorded.processes)} freeing files of ${pagesPerFile} pages waited${bound} ${formatNs(waitNsPerPage)} a page for ${lockCode(lock)}; the model, which was not fitted to waits, says ${formatNs(predictedNsPerPage)}.`;
+  return prose`Recorded apart, ${processes(recorded.processes)} freeing files of ${pagesPerFile} pages waited${bound} ${formatNs(waitNsPerPage)} a page for ${lockCode(lock)}; the model, which was not fitted to waits, says ${formatNs(predictedNsPerPage)}. In recorded rounds a page took ${ratioWithInterval(price)} as long as in others.`;
 }
 
 // Source: mm/secretmem.c (secretmem_fault, secretmem_free_folio), v6.18, and the direct-map changes of
 // rmpupdate's callers, arch/x86/virt/svm/sev.c: both end in __change_page_attr_set_clr.
 /** What the numbers say of other loads, and what they do not. */
 export const TRANSFER: readonly Prose[] = [
-  prose`The hold and its hand-off hold for every change of a 4 KiB entry on this host, so also for those that ${code("rmpupdate")} brings with it: ${code("memfd_secret")} takes the same path through ${code("__change_page_attr_set_clr")}. With CPUs farther apart than those that took part, the hand-off costs more.`,
-  prose`The work outside does not: it is what freeing a secret page costs beside its direct-map change (clearing it, the page cache, the allocator). A VM that starts does other work between two changes, and a scenario says which.`,
+  prose`The hold and its hand-off are those of every change of a 4 KiB entry on this host, so also of those that ${code("rmpupdate")} brings with it: ${code("memfd_secret")} takes the same path through ${code("__change_page_attr_set_clr")}. With CPUs farther apart than those that took part, the hand-off costs more.`,
+  prose`The work outside is this load's own: what freeing a secret page costs beside its direct-map change (clearing it, the page cache, the allocator). A VM that starts does other work between two changes, and a scenario says which.`,
   prose`The flush is that of one page by one sender to all CPUs of this host. Direct-map changes of SNP hosts flush only where a large entry is split; with more CPUs a flush takes longer.`,
   prose`The RMP, the PSP and guests are not in these numbers: no SNP hardware took part.`,
 ];

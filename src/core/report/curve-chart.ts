@@ -49,14 +49,18 @@ export function curveChart(
   const y = curveScale(curve, Math.max(3, Math.floor(size.height / 56)));
   const xs = curveXs(curve);
   const x = curveXScale(curve);
-  const frame = frameFor(endLabelWidth(beside), size, x, y);
+  const label = wrapToWidth(yAxisLabel(curve, y), size.width);
+  const top = 30 + (label.length - 1) * LINE_HEIGHT;
+  const frame = frameFor({ endWidth: endLabelWidth(beside), top }, size, x, y);
   return {
     width: size.width,
     height,
     title: curve.title,
     description: curve.description,
     body: [
-      svgText(0, 13, yAxisLabel(curve, y), { colour: "muted" }),
+      ...label.map((line, index) =>
+        svgText(0, 13 + index * LINE_HEIGHT, line, { colour: "muted" }),
+      ),
       ...yAxis(y, frame),
       ...xAxis(curve.xLabel, xs, frame),
       ...curve.series.flatMap((one) => perfect(one, x, y, frame)),
@@ -76,7 +80,7 @@ function endLabelWidth(series: readonly CurveSeries[]): number {
 }
 
 function frameFor(
-  endWidth: number,
+  { endWidth, top }: { readonly endWidth: number; readonly top: number },
   size: { readonly width: number; readonly height: number },
   x: Scale,
   y: Scale,
@@ -84,7 +88,6 @@ function frameFor(
   const tickWidth = Math.max(...y.ticks.map((tick) => textWidth(tickLabel(tick))));
   const left = Math.ceil(tickWidth) + 8;
   const right = size.width - Math.ceil(endWidth) - LABEL_GAP;
-  const top = 30;
   const bottom = size.height - 50;
   const xSpan = right - INSET - (left + INSET);
   return {

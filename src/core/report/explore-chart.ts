@@ -33,7 +33,7 @@ export function exploreCurve(rows: readonly ExploreRow[], replications: number):
     title: "Boot time against VMs started at once",
     description: groups.map(groupInWords).join(" "),
     xLabel: "VMs started at once",
-    yLabel: "boot time, s, median of all VMs",
+    yLabel: "median boot time, s",
     scale: "log",
     series,
     notes: [

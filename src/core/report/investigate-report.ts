@@ -28,6 +28,7 @@ export interface Maker {
 export interface MoreSteps {
   readonly findings: readonly Prose[];
   readonly sections: readonly Section[];
+  readonly caveats?: readonly Prose[];
 }
 
 /** The report of `investigate`: the reader's order is the order of its sections. */
@@ -47,7 +48,7 @@ export function investigateReport(
       ...(timeline === undefined ? [] : [timelineSection(timeline)]),
       ...more.sections,
       ...(result.host.length === 0 ? [] : [hostSection(result.host)]),
-      caveatSection(caveatsOf(result)),
+      caveatSection([...caveatsOf(result), ...(more.caveats ?? [])]),
       ...(pressure === undefined ? [] : [obtainedSection(obtainedFacts(pressure))]),
       reproduceSection(result.reproduce),
     ],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { niceLinear, niceLog, type Scale, scaleFor, tickLabel } from "./scale.ts";
+import { countScale, niceLinear, niceLog, type Scale, scaleFor, tickLabel } from "./scale.ts";
 
 const tickCount = fc.integer({ min: 2, max: 12 });
 const positive = fc.double({ min: 1e-6, max: 1e12, noNaN: true });
@@ -72,6 +72,26 @@ const ticks: readonly (readonly [string, Scale, readonly number[]])[] = [
 ];
 test.each(ticks)("ticks: %s", (_, scale, expected) => {
   expect(scale.ticks).toEqual(expected);
+});
+
+describe("an axis of counts", () => {
+  const places = (counts: readonly number[]) => counts.map(countScale(counts).at);
+
+  test("that double: equal steps, exactly from the first to the last", () => {
+    expect(places([1, 2, 4, 8])).toEqual([0, 1 / 3, 2 / 3, 1].map((at) => expect.closeTo(at)));
+  });
+
+  test("with a zero: it stands one doubling before the rest", () => {
+    expect(places([0, 1, 2, 4, 8])).toEqual(
+      [0, 0.25, 0.5, 0.75, 1].map((at) => expect.closeTo(at)),
+    );
+  });
+
+  test("close together: in proportion, with a zero or without", () => {
+    expect(places([0, 1, 4])).toEqual([0, 0.25, 1]);
+    expect(places([2, 3, 4])).toEqual([0, 0.5, 1]);
+    expect(places([3])).toEqual([0]);
+  });
 });
 
 const labels: readonly (readonly [number, string])[] = [

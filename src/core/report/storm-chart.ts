@@ -54,8 +54,7 @@ export function firstText(curve: StormCurve): string {
 }
 
 function yLabel(curve: StormCurve, unit: StormView["unit"]): string {
-  const of = unit === "s" ? "s" : `% of that with ${firstText(curve)}`;
-  return `boot time, ${of}, median of all VMs`;
+  return `median boot time, ${unit === "s" ? "s" : `% of that with ${firstText(curve)}`}`;
 }
 
 /** A distribution in another unit. */

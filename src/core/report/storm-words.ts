@@ -42,7 +42,9 @@ export function xText(curve: StormCurve, x: number): string {
 export function fieldsProse(fields: readonly StormField[]): Prose {
   return fields.flatMap(({ path, value, label }, i) => [
     ...(i === 0 ? [] : [", "]),
-    ...(typeof value === "string" ? prose`${code(path)} ${code(label)}` : prose`${code(path)} ${label}`),
+    ...(typeof value === "string"
+      ? prose`${code(path)} ${code(label)}`
+      : prose`${code(path)} ${label}`),
   ]);
 }
 

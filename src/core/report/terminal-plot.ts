@@ -98,7 +98,7 @@ export function terminalPlot(curve: Curve, { width, height, ascii }: PlotSize): 
   });
   const xLabel = padEnd("", Math.max(0, Math.floor((columns - displayWidth(curve.xLabel)) / 2)));
   const plot = [
-    yAxisLabel(curve, y),
+    wrap(yAxisLabel(curve, y), width),
     ...lines,
     `${gutter}${glyphs.corner}${base}`,
     `${gutter} ${baseLabels}`,

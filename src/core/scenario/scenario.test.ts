@@ -261,6 +261,7 @@ test("the scenarios of the talk and its questions are there", () => {
       "talk-concurrent",
       "talk-relative",
       "talk-rmpupdate-threads",
+      "tiny",
     ].map((name) => `${name}.yaml`),
   );
 });

@@ -5,6 +5,7 @@ import { phaseDraw, stream } from "./chance.ts";
 import { PSP_QUEUE, type StormResult, type VmResult } from "./result.ts";
 import type { PagesPhase, StormPhase, StormSetup } from "./setup.ts";
 import { type LockRate, type SteadyRate, SteadyRates } from "./steady-rate.ts";
+import { bottleneckOf } from "./storm-result.ts";
 
 /**
  * Whole fleets: the number of page operations does not matter. VMs come, go and change phase as
@@ -356,7 +357,6 @@ class Fleet {
       utilisation: Math.min(1, this.#pspBusyNs / makespanNs),
       shareOfBoot: this.#pspWaitNs / bootNs,
     });
-    const most = locks.reduce((a, b) => (b.shareOfBoot > a.shareOfBoot ? b : a));
     const cpuNs = makespanNs * topology.cpus;
     const meanBootNs = bootNs / results.length;
     const operations = operationsOf(this.#setup);
@@ -364,8 +364,7 @@ class Fleet {
       vms: results,
       makespanNs,
       locks,
-      bottleneck:
-        most.shareOfBoot > 0 ? { name: most.name, shareOfBoot: most.shareOfBoot } : undefined,
+      bottleneck: bottleneckOf(locks),
       seed,
       grain: "aggregated",
       errorBound: this.#errorBound(costs.timeSlice, meanBootNs),

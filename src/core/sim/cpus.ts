@@ -1,43 +1,101 @@
-import { spreadOrder, type Topology } from "./topology.ts";
+import { assert } from "../assert.ts";
+import type { StormSetup } from "./setup.ts";
+import { spreadOrder } from "./topology.ts";
 
-/** Idle CPUs, and the tasks that wait for one: one run queue for the host, in order of arrival. */
+/**
+ * Who runs on which CPU and until when, and who waits for one: one run queue for the host, in order
+ * of arrival.
+ */
 export class Cpus {
+  /** More tasks than CPUs: slices are looked at. */
+  readonly crowded: boolean;
+  readonly #sliceNs: number;
+  readonly #switchNs: number;
   readonly #order: Int32Array;
   readonly #rank: Int32Array;
   /** A bit for each idle CPU, by its place in the order in which they are taken. */
   readonly #idle: Int32Array;
+  #busyNs = 0;
+  // By task.
+  readonly #cpu: Int16Array;
+  readonly #lastCpu: Int16Array;
+  readonly #since: Float64Array;
+  readonly #sliceEnd: Float64Array;
+  // The run queue.
   readonly #next: Int32Array;
   #first = -1;
   #last = -1;
 
-  constructor(topology: Topology, tasks: number) {
+  constructor({ topology, costs }: StormSetup, tasks: number) {
     const { cpus } = topology;
+    this.crowded = tasks > cpus;
+    this.#sliceNs = costs.timeSlice;
+    this.#switchNs = costs.contextSwitch;
     this.#order = spreadOrder(topology);
     this.#rank = new Int32Array(cpus);
     this.#order.forEach((cpu, rank) => {
       this.#rank[cpu] = rank;
     });
     this.#idle = new Int32Array((cpus + 31) >> 5);
-    for (let cpu = 0; cpu < cpus; cpu += 1) this.free(cpu);
+    for (let cpu = 0; cpu < cpus; cpu += 1) this.#free(cpu);
+    this.#cpu = new Int16Array(tasks).fill(-1);
+    this.#lastCpu = new Int16Array(tasks).fill(-1);
+    this.#since = new Float64Array(tasks);
+    this.#sliceEnd = new Float64Array(tasks);
     this.#next = new Int32Array(tasks);
   }
 
-  /** An idle CPU, the preferred one if it is; -1: none. */
-  take(preferred: number): number {
+  /** The CPU that a task runs on; -1: none. */
+  of(task: number): number {
+    return this.#cpu[task]!;
+  }
+
+  /** The CPU that a task runs on, or ran on last. */
+  lastOf(task: number): number {
+    return this.#cpu[task]! >= 0 ? this.#cpu[task]! : this.#lastCpu[task]!;
+  }
+
+  /** When the task on a CPU came onto it. */
+  since(task: number): number {
+    return this.#since[task]!;
+  }
+
+  sliceEnd(task: number): number {
+    return this.#sliceEnd[task]!;
+  }
+
+  /** → true when the task has a CPU now, its last one where that is idle; else it is queued. */
+  take(task: number, now: number): boolean {
+    const preferred = this.#lastCpu[task]!;
     const rank =
       preferred >= 0 && this.#isIdle(preferred) ? this.#rank[preferred]! : this.#lowest();
-    if (rank < 0) return -1;
+    if (rank < 0) {
+      this.enqueue(task);
+      return false;
+    }
     this.#idle[rank >> 5]! &= ~(1 << (rank & 31));
-    return this.#order[rank]!;
+    this.#occupy(task, this.#order[rank]!, now);
+    return true;
   }
 
-  free(cpu: number): void {
-    const rank = this.#rank[cpu]!;
-    this.#idle[rank >> 5]! |= 1 << (rank & 31);
+  /** Gives up the CPU → the task that gets it, after a context switch; -1: none. */
+  leave(task: number, now: number): number {
+    const cpu = this.#cpu[task]!;
+    assert(cpu >= 0, "who leaves a CPU has one");
+    this.#busyNs += now - this.#since[task]!;
+    this.#lastCpu[task] = cpu;
+    this.#cpu[task] = -1;
+    const next = this.#dequeue();
+    if (next < 0) this.#free(cpu);
+    else this.#occupy(next, cpu, now + this.#switchNs);
+    return next;
   }
 
-  get someoneWaits(): boolean {
-    return this.#first >= 0;
+  /** At the end of a slice → true when nobody waits: the task has another. */
+  keeps(task: number, now: number): boolean {
+    if (this.#first >= 0) return false;
+    this.#sliceEnd[task] = now + this.#sliceNs;
+    return true;
   }
 
   enqueue(task: number): void {
@@ -47,8 +105,28 @@ export class Cpus {
     this.#last = task;
   }
 
+  /** Time of all CPUs in which a task had them. */
+  busyNs(now: number): number {
+    let running = 0;
+    this.#cpu.forEach((cpu, task) => {
+      if (cpu >= 0) running += Math.max(0, now - this.#since[task]!);
+    });
+    return this.#busyNs + running;
+  }
+
+  #occupy(task: number, cpu: number, now: number): void {
+    this.#cpu[task] = cpu;
+    this.#since[task] = now;
+    this.#sliceEnd[task] = now + this.#sliceNs;
+  }
+
+  #free(cpu: number): void {
+    const rank = this.#rank[cpu]!;
+    this.#idle[rank >> 5]! |= 1 << (rank & 31);
+  }
+
   /** The task that has waited longest; -1: none. */
-  dequeue(): number {
+  #dequeue(): number {
     const task = this.#first;
     if (task < 0) return -1;
     this.#first = this.#next[task]!;

@@ -1,6 +1,7 @@
 import type { CostsNs } from "../kernel/cost/cost-table.ts";
 import type { LockResult } from "./result.ts";
-import type { StormLock } from "./storm-path.ts";
+import { type StormLock, sleeps } from "./storm-path.ts";
+import type { StormTasks } from "./storm-tasks.ts";
 import { distanceTable, lineNs, type Topology } from "./topology.ts";
 
 /**
@@ -14,12 +15,15 @@ import { distanceTable, lineNs, type Topology } from "./topology.ts";
  * A hot path: typed arrays and plain numbers.
  */
 export class LockBank {
+  /** Of all locks together. */
+  readonly instances: number;
   /** What the last grant had waited for others; 0 when the lock was free. */
   waitedNs = 0;
 
   readonly #locks: readonly StormLock[];
   readonly #base: Int32Array;
   readonly #perPmd: Uint8Array;
+  readonly #sleeps: Uint8Array;
   /** By instance: end of the last exclusive hold, of the last shared one. */
   readonly #free: Float64Array;
   readonly #sharedUntil: Float64Array;
@@ -29,9 +33,11 @@ export class LockBank {
   readonly #first: Int32Array;
   readonly #last: Int32Array;
   // By task.
+  readonly #vmOf: Int32Array;
   readonly #next: Int32Array;
   readonly #requested: Float64Array;
   readonly #shared: Uint8Array;
+  readonly #waitOfTask: Float64Array;
   #awaiting: number[] = [];
 
   readonly #cpus: number;
@@ -45,23 +51,25 @@ export class LockBank {
   readonly #waitOfVms: Float64Array;
   readonly #waitMax: Float64Array;
   readonly #hold: Float64Array;
-  readonly #handOver: Float64Array;
+  readonly #handOverNs: Float64Array;
   readonly #openHolds: Int32Array;
 
   constructor(
     locks: readonly StormLock[],
     regions: number,
-    tasks: number,
+    tasks: StormTasks,
     topology: Topology,
     costs: CostsNs,
   ) {
     this.#locks = locks;
     this.#perPmd = Uint8Array.from(locks, (lock) => (lock.scope === "pmd" ? 1 : 0));
+    this.#sleeps = Uint8Array.from(locks, (lock) => (sleeps(lock) ? 1 : 0));
     let instances = 0;
     this.#base = Int32Array.from(locks, (lock) => {
       instances += lock.scope === "pmd" ? regions : 1;
       return instances - (lock.scope === "pmd" ? regions : 1);
     });
+    this.instances = instances;
     this.#free = new Float64Array(instances);
     this.#sharedUntil = new Float64Array(instances);
     this.#open = new Uint8Array(instances);
@@ -69,9 +77,11 @@ export class LockBank {
     this.#lastCpu = new Int16Array(instances).fill(-1);
     this.#first = new Int32Array(instances).fill(-1);
     this.#last = new Int32Array(instances).fill(-1);
-    this.#next = new Int32Array(tasks);
-    this.#requested = new Float64Array(tasks);
-    this.#shared = new Uint8Array(tasks);
+    this.#vmOf = tasks.vmOf;
+    this.#next = new Int32Array(tasks.count);
+    this.#requested = new Float64Array(tasks.count);
+    this.#shared = new Uint8Array(tasks.count);
+    this.#waitOfTask = new Float64Array(tasks.count);
     this.#cpus = topology.cpus;
     this.#distance = distanceTable(topology);
     this.#line = lineNs(costs);
@@ -82,12 +92,22 @@ export class LockBank {
     this.#waitOfVms = byLock();
     this.#waitMax = byLock();
     this.#hold = byLock();
-    this.#handOver = byLock();
+    this.#handOverNs = byLock();
     this.#openHolds = new Int32Array(locks.length);
   }
 
   instance(lock: number, region: number): number {
     return this.#base[lock]! + (this.#perPmd[lock] === 1 ? region : 0);
+  }
+
+  /** @param lock  -1: none */
+  isPerPmd(lock: number): boolean {
+    return lock >= 0 && this.#perPmd[lock] === 1;
+  }
+
+  /** Its waiters leave their CPU; else they spin. */
+  sleeps(lock: number): boolean {
+    return this.#sleeps[lock] === 1;
   }
 
   /** True when the end of what is before this request is not known yet. */
@@ -124,28 +144,52 @@ export class LockBank {
     return this.#shared[task]!;
   }
 
-  /** A closed exclusive hold → when it begins. */
-  grantExclusive(at: number, lock: number, cpu: number, requested: number, holdNs: number): number {
+  /**
+   * A closed exclusive hold → when it begins.
+   * @param cpu  where the task spins; -1: it sleeps, and its CPU to be is not known
+   */
+  grantExclusive(
+    at: number,
+    lock: number,
+    task: number,
+    cpu: number,
+    requested: number,
+    holdNs: number,
+  ): number {
     const free = this.#free[at]!;
     const shared = this.#sharedUntil[at]!;
-    const grant = this.#handOverTo(at, lock, cpu, requested, free > shared ? free : shared);
+    const grant = this.#handOver(at, lock, task, cpu, requested, free > shared ? free : shared);
     this.#free[at] = grant + holdNs;
     this.#hold[lock]! += holdNs;
     return grant;
   }
 
   /** A closed shared hold → when it begins. */
-  grantShared(at: number, lock: number, cpu: number, requested: number, holdNs: number): number {
-    const grant = this.#handOverTo(at, lock, cpu, requested, this.#free[at]!);
+  grantShared(
+    at: number,
+    lock: number,
+    task: number,
+    cpu: number,
+    requested: number,
+    holdNs: number,
+  ): number {
+    const grant = this.#handOver(at, lock, task, cpu, requested, this.#free[at]!);
     this.#sharedUntil[at] = Math.max(this.#sharedUntil[at]!, grant + holdNs);
     this.#hold[lock]! += holdNs;
     return grant;
   }
 
   /** An open hold → when it begins. */
-  grantOpen(at: number, lock: number, cpu: number, requested: number, shared: number): number {
+  grantOpen(
+    at: number,
+    lock: number,
+    task: number,
+    cpu: number,
+    requested: number,
+    shared: number,
+  ): number {
     const free = shared ? this.#free[at]! : Math.max(this.#free[at]!, this.#sharedUntil[at]!);
-    const grant = this.#handOverTo(at, lock, cpu, requested, free);
+    const grant = this.#handOver(at, lock, task, cpu, requested, free);
     if (shared) this.#openShared[at]! += 1;
     else this.#open[at] = 1;
     this.#hold[lock]! -= grant;
@@ -170,7 +214,14 @@ export class LockBank {
    * The lock word moves to the CPU; behind a waiter it takes two transfers: the release writes the
    * waiter's queue node, and the waiter the lock word.
    */
-  #handOverTo(at: number, lock: number, cpu: number, requested: number, free: number): number {
+  #handOver(
+    at: number,
+    lock: number,
+    task: number,
+    cpu: number,
+    requested: number,
+    free: number,
+  ): number {
     const contended = free > requested;
     const from = this.#lastCpu[at]!;
     let cost = 0;
@@ -182,14 +233,16 @@ export class LockBank {
     const grant = (contended ? free : requested) + cost;
     this.waitedNs = contended ? grant - requested : 0;
     this.#acquisitions[lock]! += 1;
-    this.#handOver[lock]! += cost;
+    this.#handOverNs[lock]! += cost;
+    if (contended) this.#countWait(lock, task, grant - requested);
     return grant;
   }
 
-  countWait(lock: number, waitNs: number, ofVm: boolean): void {
+  #countWait(lock: number, task: number, waitNs: number): void {
     this.#contended[lock]! += 1;
     this.#wait[lock]! += waitNs;
-    if (ofVm) this.#waitOfVms[lock]! += waitNs;
+    this.#waitOfTask[task]! += waitNs;
+    if (this.#vmOf[task]! >= 0) this.#waitOfVms[lock]! += waitNs;
     if (waitNs > this.#waitMax[lock]!) this.#waitMax[lock] = waitNs;
   }
 
@@ -205,12 +258,22 @@ export class LockBank {
     woken.forEach(wake);
   }
 
-  totals(): { acquisitions: number; waitNs: number; waitOfVms: number } {
+  waitNsOf(task: number): number {
+    return this.#waitOfTask[task]!;
+  }
+
+  /** Waited for locks that spin, by all tasks. */
+  spinNs(): number {
+    return this.#wait.reduce((sum, ns, lock) => sum + (this.sleeps(lock) ? 0 : ns), 0);
+  }
+
+  /** Over all locks. */
+  totals(): { acquisitions: number; waitNs: number; waitNsOfVms: number } {
     const sum = (of: Float64Array) => of.reduce((a, b) => a + b, 0);
     return {
       acquisitions: sum(this.#acquisitions),
       waitNs: sum(this.#wait),
-      waitOfVms: sum(this.#waitOfVms),
+      waitNsOfVms: sum(this.#waitOfVms),
     };
   }
 
@@ -225,7 +288,7 @@ export class LockBank {
         waitNsMax: this.#waitMax[i]!,
         waitNsOfVms: this.#waitOfVms[i]!,
         holdNsTotal: holdNs,
-        utilisation: Math.min(1, (holdNs + this.#handOver[i]!) / makespanNs),
+        utilisation: Math.min(1, (holdNs + this.#handOverNs[i]!) / makespanNs),
         shareOfBoot: this.#waitOfVms[i]! / bootNs,
       };
     });

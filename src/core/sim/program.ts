@@ -2,7 +2,7 @@ import { assert, assertNever } from "../assert.ts";
 import { PAGE_KERNEL, PRESENT, WRITABLE } from "../kernel/attributes.ts";
 import { type CostsNs, costKeyOf } from "../kernel/cost/cost-table.ts";
 import type { Design } from "../kernel/design.ts";
-import { ENTRY_IS_MARKED_TABLE, ENTRY_IS_TABLE, labelOf } from "../kernel/operation.ts";
+import { ENTRY_IS_MARKED_TABLE, ENTRY_IS_TABLE } from "../kernel/operation.ts";
 import { REQUESTS, type Request } from "../kernel/request.ts";
 import { type StormLock, sleeps, stormPath } from "./storm-path.ts";
 
@@ -23,7 +23,8 @@ export interface Program {
   readonly closedNs: Float64Array;
   /** The answers assumed, read by read. */
   readonly answers: readonly number[];
-  readonly labels: readonly string[];
+  /** LOCK: the kernel functions that ask for it, innermost first; none where it is no kernel path. */
+  readonly stacks: readonly (readonly string[])[];
   /** Work, one lock around work, work: what most pages are. */
   readonly simple: SimpleProgram | undefined;
 }
@@ -115,12 +116,20 @@ export class ProgramTree {
   }
 }
 
+/** The kernel functions that ask for a lock in the last step before `pc` that takes it. */
+export function stackOfLock(program: Program, pc: number, lock: number): readonly string[] {
+  let step = pc - 1;
+  while (step >= 0 && (program.code[step] !== CODE.lock || program.arg[step] !== lock)) step -= 1;
+  assert(step >= 0, "who waits for a lock has asked for it");
+  return program.stacks[step]!;
+}
+
 interface MicroOp {
   readonly code: number;
   readonly arg: number;
   readonly flag: number;
   readonly ns: number;
-  readonly label: string;
+  readonly stack: readonly string[];
 }
 
 function derive(
@@ -130,24 +139,24 @@ function derive(
   prefix: readonly number[],
 ): Program {
   const ops: MicroOp[] = [];
-  const add = (code: number, label: string, more: Partial<MicroOp> = {}) =>
-    ops.push({ code, arg: 0, flag: 0, ns: 0, label, ...more });
-  add(CODE.work, "outside the kernel path", { ns: op.leadNs });
+  const add = (code: number, more: Partial<MicroOp> = {}) =>
+    ops.push({ code, arg: 0, flag: 0, ns: 0, stack: [], ...more });
+  add(CODE.work, { ns: op.leadNs });
   let answers: readonly number[] = [];
   if (op.kind === "plain") {
     if (op.lock !== undefined) {
       const arg = lockNumber(context.locks, op.lock);
-      add(CODE.lock, `lock ${op.lock}`, { arg });
-      add(CODE.work, "hold", { ns: op.holdNs });
-      add(CODE.unlock, `unlock ${op.lock}`, { arg });
+      add(CODE.lock, { arg });
+      add(CODE.work, { ns: op.holdNs });
+      add(CODE.unlock, { arg });
     }
-    add(CODE.work, "work", { ns: op.tailNs });
+    add(CODE.work, { ns: op.tailNs });
   } else {
     const request = REQUESTS.get(op.request);
     assert(request !== undefined, `the kernel model has a request ${op.request}`);
     answers = runPath(context, request, entry, prefix, add);
   }
-  add(CODE.end, "end");
+  add(CODE.end);
   return assemble(context, ops, answers);
 }
 
@@ -157,7 +166,7 @@ function runPath(
   request: Request,
   entry: StartEntry,
   prefix: readonly number[],
-  add: (code: number, label: string, more?: Partial<MicroOp>) => void,
+  add: (code: number, more?: Partial<MicroOp>) => void,
 ): readonly number[] {
   const { costs, locks } = context;
   const path = stormPath(context.design, context.pud, request);
@@ -170,24 +179,24 @@ function runPath(
   let result = 0;
   for (let step = path.next(0); !step.done; step = path.next(result)) {
     const operation = step.value;
-    const label = labelOf(operation);
     const key = costKeyOf(operation);
     const ns = key === undefined ? 0 : costs[key];
-    const work = () => add(CODE.work, label, { ns });
+    const work = () => add(CODE.work, { ns });
     result = 0;
     switch (operation.op) {
       case "lock":
       case "unlock": {
         const code = operation.op === "lock" ? CODE.lock : CODE.unlock;
         const arg = lockNumber(locks, operation.lock);
-        add(code, label, { arg, flag: operation.shared ? 1 : 0 });
+        const stack = [...new Set([operation.fn, request.fn])];
+        add(code, { arg, flag: operation.shared ? 1 : 0, stack });
         break;
       }
       case "readEntry": {
         // A table stays a table: only what is believed to be none can turn out differently. Programs
         // that differ in an answer are alike up to the branch that asks for it.
         if (believed[operation.level] !== ENTRY_IS_TABLE) {
-          add(CODE.branch, label, { arg: LEVEL[operation.level], ns: answers.length });
+          add(CODE.branch, { arg: LEVEL[operation.level], ns: answers.length });
         }
         result = prefix[answers.length] ?? believed[operation.level];
         believed[operation.level] = result;
@@ -201,23 +210,23 @@ function runPath(
         break;
       case "installTable": {
         const state = operation.mark ? ENTRY.marked : ENTRY.table;
-        add(CODE.state, label, { arg: LEVEL[operation.level] + 2 * state });
+        add(CODE.state, { arg: LEVEL[operation.level] + 2 * state });
         believed[operation.level] = operation.mark ? ENTRY_IS_MARKED_TABLE : ENTRY_IS_TABLE;
         if (operation.level === "pud") believed.pmd = operation.attributes;
         work();
         break;
       }
       case "clearMark":
-        add(CODE.state, label, { arg: LEVEL.pmd + 2 * ENTRY.table });
+        add(CODE.state, { arg: LEVEL.pmd + 2 * ENTRY.table });
         believed.pmd = ENTRY_IS_TABLE;
         work();
         break;
       case "awaitUnmarked":
-        add(CODE.await, label);
+        add(CODE.await);
         believed.pmd = ENTRY_IS_TABLE;
         break;
       case "flush":
-        add(CODE.flush, label, { ns: context.flushNs });
+        add(CODE.flush, { ns: context.flushNs });
         break;
       case "work":
       case "writePte":
@@ -276,7 +285,7 @@ function assemble(
     ns: Float64Array.from(ops, (op) => op.ns),
     closedNs: Float64Array.from(closedNs),
     answers,
-    labels: ops.map((op) => op.label),
+    stacks: ops.map((op) => op.stack),
     simple: context.fuse ? simpleOf(ops, closedNs) : undefined,
   };
 }

@@ -96,3 +96,21 @@ export interface PagesPhase {
 
 /** One acquisition of a lock, in the order of requests that were granted. */
 export type AcquireHook = (lock: number, task: number, requestNs: number, grantNs: number) => void;
+
+/** One wait for a lock or for the PSP, in the order of grants: the contended acquisitions. */
+export type WaitHook = (wait: WaitSeen) => void;
+
+export interface WaitSeen {
+  /** By index into the storm's locks; -1: the PSP's queue. */
+  readonly lock: number;
+  /** Number of the lock among all instances of all locks. */
+  readonly instance: number;
+  readonly shared: boolean;
+  readonly task: number;
+  /** Where it asked. */
+  readonly cpu: number;
+  readonly requestNs: number;
+  readonly waitNs: number;
+  /** The kernel functions that ask, innermost first; none where it is no kernel path. */
+  readonly stack: readonly string[];
+}

@@ -6,7 +6,8 @@ import type { Scenario } from "../scenario/scenario.ts";
 import { aggregate, canAggregate, operationsOf } from "./aggregate.ts";
 import { type Resolved, stormOf } from "./from-scenario.ts";
 import type { StormResult } from "./result.ts";
-import { runStorm } from "./storm.ts";
+import { runInParts } from "./run-in-parts.ts";
+import { Storm } from "./storm.ts";
 
 /**
  * What a scenario names, by the names that are shipped. A policy has state: each run resolves anew.
@@ -31,8 +32,13 @@ export function resolve(
 /**
  * One point of a sweep, one seed. A storm that cannot be aggregated, or is small enough to be run
  * exactly in half a second, is run in sections: the result says at which grain it was.
+ * @param onProgress  hears now and then, in a storm that takes long, which share of it is done, 0..1
  */
-export function simulate(scenario: Scenario, resolved = resolve(scenario)): StormResult {
+export function simulate(
+  scenario: Scenario,
+  resolved = resolve(scenario),
+  onProgress: (done: number) => void = () => {},
+): StormResult {
   const setup = stormOf(scenario, resolved);
   const steady = scenario.policy.every(({ name }) => SEES_NO_EXITS.has(name));
   const asked = scenario.run.grain === "aggregated";
@@ -40,7 +46,10 @@ export function simulate(scenario: Scenario, resolved = resolve(scenario)): Stor
   const beside = setup.background.filter(({ phases }) => phases[0]!.kind === "pages").length;
   const operations = operationsOf(setup) * (1 + beside / setup.vms.length);
   const large = operations > AGGREGATED_OPERATIONS_MIN;
-  return asked && large && steady && canAggregate(setup) ? aggregate(setup) : runStorm(setup);
+  if (asked && large && steady && canAggregate(setup)) return aggregate(setup);
+  const storm = new Storm(setup);
+  runInParts(storm, setup, operations, onProgress);
+  return storm.result();
 }
 
 const AGGREGATED_OPERATIONS_MIN = 4_000_000;

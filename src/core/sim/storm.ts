@@ -1,19 +1,32 @@
-import { assert, assertNever } from "../assert.ts";
-import { ADMIT, type Ask, NEVER } from "../policy/policy.ts";
-import type { Random } from "../random.ts";
+import { assert } from "../assert.ts";
+import { Admission, EVENTS_OF_ADMISSION } from "./admission.ts";
 import { Calendar } from "./calendar.ts";
-import { mix, phaseDraw, stream } from "./chance.ts";
 import { Cpus } from "./cpus.ts";
 import { DirectMap } from "./direct-map.ts";
-import { exponentialOf } from "./exact-math.ts";
+import { Draws } from "./draws.ts";
+import { FlushInterrupts } from "./flush-interrupts.ts";
+import { GuestMemory } from "./guest-memory.ts";
 import { LockBank } from "./lock-bank.ts";
-import { CODE, type Program, ProgramTree, type SimpleProgram, type StartEntry } from "./program.ts";
-import { PSP_QUEUE, type StormResult } from "./result.ts";
-import type { AcquireHook, PagesPhase, StormPhase, StormSetup } from "./setup.ts";
-import { sleeps, stormLocks } from "./storm-path.ts";
+import { NEXT, Phases } from "./phases.ts";
+import {
+  CODE,
+  type Program,
+  ProgramTree,
+  type SimpleProgram,
+  type StartEntry,
+  stackOfLock,
+} from "./program.ts";
+import { Psp } from "./psp.ts";
+import type { StormResult } from "./result.ts";
+import type { AcquireHook, StormSetup, WaitHook } from "./setup.ts";
+import { type StormLock, stormLocks } from "./storm-path.ts";
+import { stormResult } from "./storm-result.ts";
+import { type StormTasks, stormTasks } from "./storm-tasks.ts";
 
 /**
- * The kernel model executed by time: tasks on CPUs, locks, the PSP, flushes, policies.
+ * The kernel model executed by time: tasks on CPUs, locks, the PSP, flushes, policies. Here are the
+ * event loop and the interpreter of page programs; everything that is counted or queued has a file
+ * of its own.
  *
  * Numbers first. 1,024 VMs × 4 GiB are 1.07·10⁹ page operations; almost all of them are work, one
  * spinning lock around work, work. When a task arrives at such a lock, everything up to its next
@@ -31,188 +44,106 @@ import { sleeps, stormLocks } from "./storm-path.ts";
  */
 export class Storm {
   readonly #setup: StormSetup;
+  readonly #tasks: StormTasks;
   readonly #calendar: Calendar;
+  readonly #cpus: Cpus;
   readonly #locks: LockBank;
+  readonly #psp: Psp;
+  readonly #interrupts: FlushInterrupts;
+  readonly #phases: Phases;
+  readonly #admission: Admission;
+  readonly #draws: Draws;
+  readonly #memory: GuestMemory;
+  readonly #map: DirectMap;
   readonly #trees: readonly ProgramTree[];
   readonly #onAcquire: AcquireHook | undefined;
-  readonly #sleeps: Uint8Array;
-  readonly #perPmd: Uint8Array;
-  readonly #exponential: boolean;
+  readonly #onWait: WaitHook | undefined;
+  readonly #isWatched: boolean;
   readonly #burstNs: number;
 
-  readonly #map: DirectMap;
-
-  // Tasks: VM leaders first (task = VM), then their helpers, then background.
-  readonly #tasks: number;
-  readonly #vmOf: Int32Array;
-  readonly #phasesOf: readonly (readonly StormPhase[])[];
-  readonly #frame: Float64Array;
+  // By task.
   readonly #mode: Uint8Array;
-  readonly #cpu: Int16Array;
-  readonly #lastCpu: Int16Array;
-  readonly #phase: Int32Array;
-  readonly #phaseStart: Float64Array;
-  readonly #op: Int32Array;
-  readonly #opEnd: Int32Array;
-  readonly #pass: Int32Array;
-  readonly #batchLeft: Int32Array;
+  /** Pages left of a stretch of simple ones. */
   readonly #fastLeft: Int32Array;
+  readonly #simple: (SimpleProgram | undefined)[];
+  readonly #program: (Program | undefined)[];
   readonly #pc: Int32Array;
   readonly #region: Int32Array;
-  readonly #program: (Program | undefined)[];
   readonly #tree: (ProgramTree | undefined)[];
-  readonly #simple: (SimpleProgram | undefined)[];
   readonly #entry: StartEntry[];
+  /** Work that is left after a slice; of a waiter, the length of its hold, or OPEN. */
   readonly #rest: Float64Array;
+  /** Open holds of locks that spin. */
   readonly #held: Int32Array;
-  readonly #factor: Float64Array;
-  readonly #sliceEnd: Float64Array;
-  readonly #flushSeen: Int32Array;
-  readonly #spinUntil: Float64Array;
-  readonly #askedAt: Float64Array;
-  readonly #lockWait: Float64Array;
-  readonly #pspWait: Float64Array;
-  readonly #heldBack: Float64Array;
-  readonly #hold: Random[];
-  readonly #think: Random[];
-  readonly #phaseRandom: Random[];
+  readonly #operationsOf: Float64Array;
 
-  // CPUs.
-  readonly #cpus: Cpus;
-  readonly #crowded: boolean;
-  #busyNs = 0;
-  #spinNs = 0;
-  readonly #since: Float64Array;
-
-  // TLB flushes by IPI, by time.
-  #flushTimes = new Float64Array(1024);
-  #flushes = 0;
-
-  // PSP.
-  #pspFree = 0;
-  readonly #psp = { acquisitions: 0, contended: 0, wait: 0, waitMax: 0, hold: 0, waitOfVms: 0 };
-
-  // VMs.
-  readonly #admitted: Float64Array;
-  readonly #ready: Float64Array;
-  readonly #joining: Int32Array;
-  readonly #phasesNs: Record<string, number>[];
+  readonly #readyNs: Float64Array;
   #vmsLeft: number;
-  #inService = 0;
-  #pages = 0;
-  #operations = 0;
+  /** Until a run pauses. */
+  #operationsLeft = 0;
   #events = 0;
-
-  // Policy.
-  readonly #timerFree: number[];
-  #timerAt = NEVER;
-  #sampled = { waits: 0, waitNs: 0, ofVms: 0, at: 0 };
-  readonly #ask = { id: 0, kind: "psc" as Ask["kind"], vm: 0, tenant: 0, pages: 0, priority: 0 };
-
-  /** Operations after which a run pauses. */
-  #until = Number.POSITIVE_INFINITY;
-  #paused = false;
-  readonly #opsOfTask: Float64Array;
 
   constructor(setup: StormSetup, options: StormOptions = {}) {
     this.#setup = setup;
     this.#onAcquire = options.onAcquire;
+    this.#onWait = options.onWait;
+    this.#isWatched = options.onAcquire !== undefined || options.onWait !== undefined;
     this.#burstNs = options.burstNs ?? BURST_NS;
-    const { cpus } = setup.topology;
-    const helpers = setup.vms.reduce((sum, vm) => sum + vm.tasks - 1, 0);
-    const vms = setup.vms.length;
-    const tasks = vms + helpers + setup.background.length;
+    const { vms, design, topology, costs, memory, flush } = setup;
+    const tasks = stormTasks(setup);
+    const locks = stormLocks(design);
     this.#tasks = tasks;
-    this.#vmsLeft = vms;
+    this.#calendar = new Calendar(tasks.count + EVENTS_OF_ADMISSION);
+    this.#cpus = new Cpus(setup, tasks.count);
+    this.#locks = new LockBank(locks, memory.regions, tasks, topology, costs);
+    this.#psp = new Psp(tasks);
+    this.#interrupts = new FlushInterrupts(flush === "ipi" ? costs.ipiHandler : 0, tasks.count);
+    this.#phases = new Phases(setup, tasks);
+    const queues = { locks: this.#locks, psp: this.#psp };
+    this.#admission = new Admission(setup, tasks, this.#calendar, queues, (task, now) =>
+      this.#wakeAt(task, now),
+    );
+    this.#draws = new Draws(setup, tasks.count);
+    this.#memory = new GuestMemory(setup, tasks);
+    this.#map = new DirectMap(memory, design.preSplit, options.isLarge);
+    this.#trees = programTrees(setup, locks, this.#map.hasPud);
 
-    this.#vmOf = new Int32Array(tasks).fill(-1);
-    const float = () => new Float64Array(tasks);
-    const int = () => new Int32Array(tasks);
-    this.#frame = float();
-    this.#mode = new Uint8Array(tasks);
-    this.#cpu = new Int16Array(tasks).fill(-1);
-    this.#lastCpu = new Int16Array(tasks).fill(-1);
-    this.#phase = int().fill(-1);
-    this.#phaseStart = float();
-    this.#op = int();
-    this.#opEnd = int();
-    this.#pass = int();
-    this.#batchLeft = int();
-    this.#fastLeft = int();
-    this.#pc = int();
-    this.#region = int();
-    this.#program = new Array(tasks).fill(undefined);
-    this.#tree = new Array(tasks).fill(undefined);
-    this.#simple = new Array(tasks).fill(undefined);
-    this.#entry = new Array(tasks).fill("table");
-    this.#rest = float();
-    this.#held = int();
-    this.#factor = float().fill(1);
-    this.#sliceEnd = float();
-    this.#flushSeen = int();
-    this.#spinUntil = float();
-    this.#askedAt = float();
-    this.#lockWait = float();
-    this.#pspWait = float();
-    this.#heldBack = float();
-    this.#since = float();
-    this.#opsOfTask = float();
-    this.#phasesOf = this.#placeTasks();
-    this.#hold = Array.from({ length: tasks }, (_, t) => stream(setup.seed, t, "hold"));
-    this.#think = Array.from({ length: tasks }, (_, t) => stream(setup.seed, t, "think"));
-    this.#phaseRandom = Array.from({ length: tasks }, (_, t) => stream(setup.seed, t, "phase"));
-    this.#exponential = setup.spread === "exponential";
-
-    this.#cpus = new Cpus(setup.topology, tasks);
-    this.#crowded = tasks > cpus;
-
-    const { regions } = setup.memory;
-    this.#map = new DirectMap(setup.memory, setup.design.preSplit, options.isLarge);
-
-    const locks = stormLocks(setup.design);
-    this.#sleeps = Uint8Array.from(locks, (lock) => (sleeps(lock) ? 1 : 0));
-    this.#perPmd = Uint8Array.from(locks, (lock) => (lock.scope === "pmd" ? 1 : 0));
-    this.#locks = new LockBank(locks, regions, tasks, setup.topology, setup.costs);
-    const { costs } = setup;
-    const context = {
-      design: setup.design,
-      locks,
-      costs,
-      pud: this.#map.hasPud,
-      flushNs:
-        setup.flush === "broadcast"
-          ? costs.flushBroadcast
-          : costs.flushIpi + costs.flushIpiPerCpu * (cpus - 1),
-      fuse: setup.grain === "sections",
-    };
-    this.#trees = setup.ops.map((op) => new ProgramTree(context, op));
-
-    this.#admitted = new Float64Array(vms);
-    this.#ready = new Float64Array(vms);
-    this.#joining = new Int32Array(vms);
-    this.#phasesNs = setup.vms.map(() => ({}));
-    const timers = setup.policy === undefined ? 0 : TIMERS;
-    this.#timerFree = Array.from({ length: timers }, (_, i) => tasks + i);
-    this.#calendar = new Calendar(tasks + timers + 1);
+    this.#mode = new Uint8Array(tasks.count);
+    this.#fastLeft = new Int32Array(tasks.count);
+    this.#simple = new Array(tasks.count).fill(undefined);
+    this.#program = new Array(tasks.count).fill(undefined);
+    this.#pc = new Int32Array(tasks.count);
+    this.#region = new Int32Array(tasks.count);
+    this.#tree = new Array(tasks.count).fill(undefined);
+    this.#entry = new Array(tasks.count).fill("table");
+    this.#rest = new Float64Array(tasks.count);
+    this.#held = new Int32Array(tasks.count);
+    this.#operationsOf = new Float64Array(tasks.count);
+    this.#readyNs = new Float64Array(vms.length);
+    this.#vmsLeft = vms.length;
     this.#start();
   }
 
   /** Runs to the end, or until that many page operations are done. */
   run(operations = Number.POSITIVE_INFINITY): void {
     const calendar = this.#calendar;
-    this.#until = operations;
-    this.#paused = this.#operations >= operations;
-    while (this.#vmsLeft > 0 && !this.#paused) {
+    this.#operationsLeft = operations - this.operations;
+    while (this.#vmsLeft > 0 && this.#operationsLeft > 0) {
       const id = calendar.pop();
       assert(id >= 0, "VMs that are not ready have something to wait for");
       this.#events += 1;
-      if (id < this.#tasks) this.#advance(id, calendar.now);
-      else this.#timer(id);
+      if (id < this.#tasks.count) this.#advance(id, calendar.now);
+      else this.#admission.event(id, calendar.now);
     }
   }
 
+  /** All VMs are ready. */
+  get isOver(): boolean {
+    return this.#vmsLeft === 0;
+  }
+
   get operations(): number {
-    return this.#operations;
+    return this.#operationsOf.reduce((sum, operations) => sum + operations, 0);
   }
 
   get events(): number {
@@ -225,38 +156,24 @@ export class Storm {
 
   /** Page operations done by each task: VMs first, then their helpers, then background. */
   operationsByTask(): Float64Array {
-    return this.#opsOfTask.slice();
+    return this.#operationsOf.slice();
   }
 
-  // ---- Setting up -------------------------------------------------------------------------------
-
-  #placeTasks(): StormPhase[][] {
-    const { vms, background, memory } = this.#setup;
-    const phases: StormPhase[][] = [];
-    let frame = 0;
-    const place = (pages: number, firstFrame: number | undefined) => {
-      if (firstFrame !== undefined) return firstFrame;
-      frame += Math.ceil(pages / 512) * 512;
-      assert(frame <= memory.regions * 512, "the host has the memory of its guests");
-      return frame - Math.ceil(pages / 512) * 512;
-    };
-    vms.forEach((vm, v) => {
-      this.#vmOf[v] = v;
-      this.#frame[v] = place(vm.pages, vm.firstFrame);
-      phases.push([...vm.phases]);
+  /** What came out, or has come out by now. */
+  result(): StormResult {
+    return stormResult(this.#setup, {
+      nowNs: this.#calendar.now,
+      tasks: this.#tasks,
+      phases: this.#phases,
+      admission: this.#admission,
+      locks: this.#locks,
+      psp: this.#psp,
+      cpus: this.#cpus,
+      readyNs: this.#readyNs,
+      operations: this.operations,
+      events: this.#events,
+      flushes: this.#interrupts.count,
     });
-    vms.forEach((vm, v) => {
-      for (let i = 1; i < vm.tasks; i += 1) {
-        this.#vmOf[phases.length] = v;
-        this.#frame[phases.length] = this.#frame[v]!;
-        phases.push([]);
-      }
-    });
-    for (const task of background) {
-      this.#frame[phases.length] = place(task.pages, task.firstFrame);
-      phases.push([...task.phases]);
-    }
-    return phases;
   }
 
   #start(): void {
@@ -266,11 +183,9 @@ export class Storm {
       this.#calendar.schedule(v, vm.startNs);
     });
     background.forEach((task, i) => {
-      const t = this.#tasks - background.length + i;
-      this.#mode[t] = MODE.wake;
-      this.#calendar.schedule(t, task.startNs);
+      this.#wakeAt(this.#tasks.background + i, task.startNs);
     });
-    if (this.#setup.policy !== undefined) this.#calendar.schedule(this.#tasks + TIMERS, SAMPLE_NS);
+    this.#admission.start();
   }
 
   // ---- One event of a task ------------------------------------------------------------------------
@@ -279,14 +194,15 @@ export class Storm {
     const mode = this.#mode[task]!;
     if (mode === MODE.fast || mode === MODE.step) {
       // Interrupts since the last event come first: what they took is still to be paid.
-      if (this.#flushSeen[task] !== this.#flushes) {
-        const owed = this.#interruptNs(task, now);
+      if (this.#interrupts.hasNews(task)) {
+        const owed = this.#interrupts.owedNs(task);
         if (owed > 0) {
           this.#calendar.schedule(task, now + owed);
           return;
         }
       }
-      if (this.#crowded && this.#held[task] === 0 && now >= this.#sliceEnd[task]!) {
+      const cpus = this.#cpus;
+      if (cpus.crowded && this.#held[task] === 0 && now >= cpus.sliceEnd(task)) {
         if (this.#yieldCpu(task, now)) return;
       }
       if (mode === MODE.fast) this.#arrive(task, now);
@@ -295,15 +211,15 @@ export class Storm {
     }
     switch (mode) {
       case MODE.request:
-        this.#requestBoot(task, now);
+        if (this.#admission.askBoot(task, now)) this.#goOn(task, now);
+        this.#admission.letGo(now);
         return;
       case MODE.wake:
-        this.#mode[task] = MODE.step;
-        if (this.#takeCpu(task, now)) this.#step(task, now);
+        this.#goOn(task, now);
         return;
       case MODE.slice:
         this.#mode[task] = MODE.step;
-        if (this.#crowded && this.#yieldCpu(task, now)) return;
+        if (this.#cpus.crowded && this.#yieldCpu(task, now)) return;
         this.#work(task, now, this.#rest[task]!);
         return;
       case MODE.dispatched:
@@ -314,11 +230,19 @@ export class Storm {
     }
   }
 
+  /** Steps once the task has a CPU. */
+  #goOn(task: number, now: number): void {
+    this.#mode[task] = MODE.step;
+    if (!this.#cpus.take(task, now)) return;
+    this.#interrupts.skip(task);
+    this.#step(task, now);
+  }
+
   /** The task has just got a CPU from the run queue: goes on with what it was doing. */
   #dispatched(task: number, now: number): void {
     const rest = this.#rest[task]!;
     this.#rest[task] = 0;
-    if (this.#simple[task] !== undefined && this.#fastLeft[task]! > 0) {
+    if (this.#simple[task] !== undefined) {
       this.#mode[task] = MODE.fast;
       this.#arrive(task, now);
       return;
@@ -328,11 +252,16 @@ export class Storm {
     else this.#step(task, now);
   }
 
+  #wakeAt(task: number, at: number): void {
+    this.#mode[task] = MODE.wake;
+    this.#calendar.schedule(task, at);
+  }
+
   /** Works for `ns` and then steps; a slice that ends in it is looked at when it ends. */
   #work(task: number, now: number, ns: number): void {
     const end = now + ns;
-    if (this.#crowded && this.#held[task] === 0) {
-      const sliceEnd = Math.max(now, this.#sliceEnd[task]!);
+    if (this.#cpus.crowded && this.#held[task] === 0) {
+      const sliceEnd = Math.max(now, this.#cpus.sliceEnd(task));
       if (end > sliceEnd) {
         this.#mode[task] = MODE.slice;
         this.#rest[task] = end - sliceEnd;
@@ -343,6 +272,125 @@ export class Storm {
     this.#rest[task] = 0;
     this.#mode[task] = MODE.step;
     this.#calendar.schedule(task, end);
+  }
+
+  /** Gives up the CPU; the first of the run queue gets it. */
+  #leaveCpu(task: number, now: number): void {
+    const next = this.#cpus.leave(task, now);
+    if (next < 0) return;
+    this.#interrupts.skip(next);
+    this.#mode[next] = MODE.dispatched;
+    this.#calendar.schedule(next, this.#cpus.since(next));
+  }
+
+  /** At the end of a slice → true when somebody else runs now. */
+  #yieldCpu(task: number, now: number): boolean {
+    if (this.#cpus.keeps(task, now)) return false;
+    if (this.#mode[task] !== MODE.fast) this.#mode[task] = MODE.step;
+    this.#leaveCpu(task, now);
+    this.#cpus.enqueue(task);
+    return true;
+  }
+
+  // ---- Between two pages, or two phases -----------------------------------------------------------
+
+  /** → false when the task waits. */
+  #next(task: number, now: number): boolean {
+    const phases = this.#phases;
+    const next = phases.next(task, now);
+    switch (next) {
+      case NEXT.page:
+        return this.#beginPages(task, now);
+      case NEXT.ask:
+        return this.#askPsc(task, now);
+      case NEXT.work:
+        this.#work(task, now, phases.ns);
+        return false;
+      case NEXT.wait:
+        this.#leaveCpu(task, now);
+        this.#wakeAt(task, now + phases.ns);
+        return false;
+      case NEXT.psp:
+        this.#pspCommand(task, now, phases.ns);
+        return false;
+      case NEXT.fork: {
+        const { helpers } = this.#tasks;
+        for (let t = helpers[task]!; t < helpers[task + 1]!; t += 1) this.#wakeAt(t, now);
+        return true;
+      }
+      case NEXT.part:
+        this.#leaveCpu(task, now);
+        return false;
+      case NEXT.lastPart:
+        this.#leaveCpu(task, now);
+        this.#wakeAt(this.#tasks.vmOf[task]!, now);
+        return false;
+      case NEXT.end:
+        this.#end(task, now);
+        return false;
+      default:
+        throw new Error(`bug: next is ${next}`);
+    }
+  }
+
+  /** The task sleeps until its command is done. */
+  #pspCommand(task: number, now: number, ns: number): void {
+    const done = this.#psp.command(task, now, ns);
+    const waitNs = this.#psp.waitedNs;
+    if (this.#onWait !== undefined && waitNs > 0) {
+      const cpu = this.#cpus.of(task);
+      const instance = this.#locks.instances;
+      const what = { lock: -1, instance, shared: false, stack: PSP_STACK };
+      this.#onWait({ ...what, task, cpu, requestNs: now, waitNs });
+    }
+    this.#leaveCpu(task, now);
+    this.#wakeAt(task, done);
+  }
+
+  /** → true when the exit may go on at once. */
+  #askPsc(task: number, now: number): boolean {
+    const admitted = this.#admission.askPsc(task, now, this.#phases.pagesOfExit(task));
+    if (!admitted) this.#leaveCpu(task, now);
+    this.#admission.letGo(now);
+    return admitted;
+  }
+
+  #end(task: number, now: number): void {
+    this.#leaveCpu(task, now);
+    if (this.#tasks.vmOf[task] !== task) return;
+    this.#readyNs[task] = now;
+    this.#vmsLeft -= 1;
+    this.#admission.finish(task, now);
+  }
+
+  /** → false when the task waits: pages of a stretch are on their way. */
+  #beginPages(task: number, now: number): boolean {
+    const { pagesPerOp, pspNs } = this.#phases.phase!;
+    const page = this.#phases.page(task);
+    const region = this.#memory.regionOf(task, page);
+    const tree = this.#trees[this.#phases.operation(task)]!;
+    const entry = this.#map.startEntry(region);
+    const { simple } = tree.warm;
+    this.#region[task] = region;
+    if (entry !== "table" || simple === undefined || pspNs > 0) {
+      this.#tree[task] = tree;
+      this.#entry[task] = entry;
+      this.#program[task] = entry === "table" ? tree.warm : tree.start(entry);
+      this.#pc[task] = 0;
+      this.#phases.take(task, 1);
+      return true;
+    }
+    // As many as are sure to have entries and a lock like this one's.
+    const alike =
+      this.#map.coldRegions > 0 || this.#locks.isPerPmd(simple.lock)
+        ? this.#memory.operationsInRegion(task, page, pagesPerOp)
+        : Number.MAX_SAFE_INTEGER;
+    this.#fastLeft[task] = this.#phases.take(task, alike);
+    this.#simple[task] = simple;
+    this.#program[task] = tree.warm;
+    this.#mode[task] = MODE.fast;
+    this.#calendar.schedule(task, now + this.#draws.think(task, simple.leadNs));
+    return false;
   }
 
   // ---- Pages of work, one lock around work, work ------------------------------------------------
@@ -360,13 +408,14 @@ export class Storm {
       locks.enqueue(at, task, now, 0);
       return;
     }
-    this.#grantClosed(task, at, simple.lock, now, this.#holdDraw(task, simple.holdNs));
+    this.#grantClosed(task, at, simple.lock, now, this.#draws.hold(task, simple.holdNs));
   }
 
   /** A closed hold that is granted now or later; its end, and what follows, is known at once. */
   #grantClosed(task: number, at: number, lock: number, requested: number, holdNs: number): void {
-    const grant = this.#locks.grantExclusive(at, lock, this.#cpu[task]!, requested, holdNs);
-    this.#countWait(task, lock, requested, grant);
+    const cpu = this.#cpus.of(task);
+    const grant = this.#locks.grantExclusive(at, lock, task, cpu, requested, holdNs);
+    this.#granted(task, at, lock, 0, requested, grant);
     const release = grant + holdNs;
     if (this.#mode[task] === MODE.fast) this.#nextFast(task, release, this.#simple[task]!);
     else this.#calendar.schedule(task, release);
@@ -375,52 +424,47 @@ export class Storm {
   #nextFast(task: number, release: number, simple: SimpleProgram): void {
     const left = this.#fastLeft[task]! - 1;
     this.#fastLeft[task] = left;
-    this.#op[task]! += 1;
-    let t = release + this.#thinkDraw(task, simple.tailNs);
-    if (left > 0) {
-      t += this.#thinkDraw(task, simple.leadNs);
-    } else {
-      this.#simple[task] = undefined;
-      this.#program[task] = undefined;
-      this.#mode[task] = MODE.step;
-    }
+    let t = release + this.#draws.think(task, simple.tailNs);
+    if (left > 0) t += this.#draws.think(task, simple.leadNs);
+    else this.#endStretch(task);
     this.#calendar.schedule(task, t);
     this.#count(task, 1);
+  }
+
+  #endStretch(task: number): void {
+    this.#simple[task] = undefined;
+    this.#program[task] = undefined;
+    this.#mode[task] = MODE.step;
   }
 
   /** Pages without any lock: as many as fit into the slice. */
   #unlocked(task: number, now: number, simple: SimpleProgram): void {
     // The work before the first of them is done.
     const each = simple.leadNs + simple.tailNs;
-    const limit = this.#crowded ? Math.max(this.#sliceEnd[task]!, now + 1) : now + this.#burstNs;
+    const { crowded } = this.#cpus;
+    const limit = crowded ? Math.max(this.#cpus.sliceEnd(task), now + 1) : now + this.#burstNs;
     let t = now;
     let done = 0;
     const left = this.#fastLeft[task]!;
-    if (this.#exponential) {
+    if (this.#draws.exponential) {
       while (done < left && t < limit) {
-        t += this.#thinkDraw(task, simple.tailNs);
+        t += this.#draws.think(task, simple.tailNs);
         done += 1;
-        if (done < left) t += this.#thinkDraw(task, simple.leadNs);
+        if (done < left) t += this.#draws.think(task, simple.leadNs);
       }
     } else {
       done = each === 0 ? left : Math.min(left, Math.max(1, Math.ceil((limit - now) / each)));
       t = now + done * each - (done === left ? simple.leadNs : 0);
     }
     this.#fastLeft[task] = left - done;
-    this.#op[task]! += done;
-    if (done === left) {
-      this.#simple[task] = undefined;
-      this.#program[task] = undefined;
-      this.#mode[task] = MODE.step;
-    }
+    if (done === left) this.#endStretch(task);
     this.#calendar.schedule(task, t);
     this.#count(task, done);
   }
 
   #count(task: number, operations: number): void {
-    this.#operations += operations;
-    this.#opsOfTask[task]! += operations;
-    if (this.#operations >= this.#until) this.#paused = true;
+    this.#operationsOf[task]! += operations;
+    this.#operationsLeft -= operations;
   }
 
   // ---- The interpreter ------------------------------------------------------------------------------
@@ -430,7 +474,7 @@ export class Storm {
     for (;;) {
       const program = this.#program[task];
       const goesOn =
-        program === undefined ? this.#nextOfPhase(task, now) : this.#execute(task, now, program);
+        program === undefined ? this.#next(task, now) : this.#execute(task, now, program);
       if (!goesOn) return;
     }
   }
@@ -441,7 +485,8 @@ export class Storm {
     this.#pc[task] = pc + 1;
     switch (program.code[pc]) {
       case CODE.work: {
-        const ns = this.#workDraw(task, program.ns[pc]!, program.flag[pc] === 1);
+        const holds = this.#held[task]! > 0;
+        const ns = this.#draws.work(task, program.ns[pc]!, program.flag[pc] === 1, holds);
         if (ns === 0) return true;
         this.#work(task, now, ns);
         return false;
@@ -452,7 +497,7 @@ export class Storm {
         this.#unlock(task, now, program.arg[pc]!, program.flag[pc]!);
         return true;
       case CODE.flush:
-        this.#flush(task, now);
+        this.#interrupts.send(task, now);
         this.#work(task, now, program.ns[pc]!);
         return false;
       case CODE.branch: {
@@ -473,7 +518,6 @@ export class Storm {
         return false;
       case CODE.end:
         this.#program[task] = undefined;
-        this.#op[task]! += 1;
         this.#count(task, 1);
         return true;
       default:
@@ -489,6 +533,8 @@ export class Storm {
     );
   }
 
+  // ---- Locks of the interpreter -----------------------------------------------------------------------
+
   #lock(task: number, now: number, program: Program, pc: number): boolean {
     const lock = program.arg[pc]!;
     const shared = program.flag[pc]!;
@@ -497,18 +543,15 @@ export class Storm {
     if (closedNs >= 0) this.#pc[task] = pc + (program.code[pc + 1] === CODE.work ? 3 : 2);
     if (this.#locks.mustQueue(at, shared)) {
       this.#locks.enqueue(at, task, now, shared);
-      if (closedNs >= 0) this.#rest[task] = this.#holdDraw(task, closedNs);
-      else this.#rest[task] = OPEN;
-      if (this.#sleeps[lock] === 1) this.#leaveCpu(task, now);
+      this.#rest[task] = closedNs >= 0 ? this.#draws.hold(task, closedNs) : OPEN;
+      if (this.#locks.sleeps(lock)) this.#leaveCpu(task, now);
       return false;
     }
-    if (closedNs >= 0) {
-      const holdNs = this.#holdDraw(task, closedNs);
-      if (shared) this.#grantSharedClosed(task, at, lock, now, holdNs);
-      else this.#grantClosed(task, at, lock, now, holdNs);
-      return false;
-    }
-    return this.#grantOpen(task, at, lock, shared, now);
+    if (closedNs < 0) return this.#grantOpen(task, at, lock, shared, now);
+    const holdNs = this.#draws.hold(task, closedNs);
+    if (shared) this.#grantSharedClosed(task, at, lock, now, holdNs);
+    else this.#grantClosed(task, at, lock, now, holdNs);
+    return false;
   }
 
   #grantSharedClosed(
@@ -518,16 +561,18 @@ export class Storm {
     requested: number,
     holdNs: number,
   ): void {
-    const grant = this.#locks.grantShared(at, lock, this.#cpu[task]!, requested, holdNs);
-    this.#countWait(task, lock, requested, grant);
+    const cpu = this.#cpus.of(task);
+    const grant = this.#locks.grantShared(at, lock, task, cpu, requested, holdNs);
+    this.#granted(task, at, lock, 1, requested, grant);
     this.#calendar.schedule(task, grant + holdNs);
   }
 
   /** A hold whose end is not known yet → true when it begins at once. */
   #grantOpen(task: number, at: number, lock: number, shared: number, requested: number): boolean {
-    const grant = this.#locks.grantOpen(at, lock, this.#cpu[task]!, requested, shared);
-    this.#countWait(task, lock, requested, grant);
-    this.#held[task]! += this.#sleeps[lock] === 1 ? 0 : 1;
+    const cpu = this.#cpus.of(task);
+    const grant = this.#locks.grantOpen(at, lock, task, cpu, requested, shared);
+    this.#granted(task, at, lock, shared, requested, grant);
+    this.#held[task]! += this.#locks.sleeps(lock) ? 0 : 1;
     this.#rest[task] = 0;
     if (grant === this.#calendar.now) return true;
     this.#calendar.schedule(task, grant);
@@ -536,7 +581,7 @@ export class Storm {
 
   #unlock(task: number, now: number, lock: number, shared: number): void {
     const at = this.#locks.instance(lock, this.#region[task]!);
-    this.#held[task]! -= this.#sleeps[lock] === 1 ? 0 : 1;
+    this.#held[task]! -= this.#locks.sleeps(lock) ? 0 : 1;
     this.#locks.release(at, lock, now, shared);
     for (let w = this.#locks.dequeue(at); w >= 0; w = this.#locks.dequeue(at)) {
       this.#grantQueued(w, at, lock, now);
@@ -547,17 +592,16 @@ export class Storm {
   #grantQueued(task: number, at: number, lock: number, now: number): void {
     const requested = this.#locks.requestedAt(task);
     const shared = this.#locks.wantsShared(task);
-    if (this.#sleeps[lock] === 1) {
+    if (this.#locks.sleeps(lock)) {
       this.#rest[task] = 0;
-      const grant = this.#locks.grantOpen(at, lock, -1, requested, shared);
-      this.#countWait(task, lock, requested, grant);
-      this.#mode[task] = MODE.wake;
-      this.#calendar.schedule(task, now + this.#setup.costs.wakeUp);
+      const grant = this.#locks.grantOpen(at, lock, task, -1, requested, shared);
+      this.#granted(task, at, lock, shared, requested, grant);
+      this.#wakeAt(task, now + this.#setup.costs.wakeUp);
       return;
     }
     if (this.#mode[task] === MODE.fast) {
       const { holdNs } = this.#simple[task]!;
-      this.#grantClosed(task, at, lock, requested, this.#holdDraw(task, holdNs));
+      this.#grantClosed(task, at, lock, requested, this.#draws.hold(task, holdNs));
       return;
     }
     const holdNs = this.#rest[task]!;
@@ -568,507 +612,49 @@ export class Storm {
     else this.#grantClosed(task, at, lock, requested, holdNs);
   }
 
-  #countWait(task: number, lock: number, requested: number, grant: number): void {
-    const wait = this.#locks.waitedNs;
-    this.#spinUntil[task] = grant;
-    this.#onAcquire?.(lock, task, requested, grant);
-    if (wait === 0) return;
-    this.#locks.countWait(lock, wait, this.#vmOf[task]! >= 0);
-    this.#lockWait[task]! += wait;
-    if (this.#sleeps[lock] === 0) this.#spinNs += wait;
+  #granted(
+    task: number,
+    at: number,
+    lock: number,
+    shared: number,
+    requested: number,
+    grant: number,
+  ): void {
+    this.#interrupts.spins(task, grant);
+    if (this.#isWatched) this.#tell(task, at, lock, shared, requested, grant);
   }
 
-  // ---- TLB flushes -----------------------------------------------------------------------------------
-
-  #flush(task: number, now: number): void {
-    if (this.#flushes === this.#flushTimes.length) {
-      const larger = new Float64Array(this.#flushes * 2);
-      larger.set(this.#flushTimes);
-      this.#flushTimes = larger;
-    }
-    this.#flushTimes[this.#flushes] = now;
-    this.#flushes += 1;
-    // What came before is paid already: this is an event of the task's own.
-    this.#flushSeen[task] = this.#flushes;
-  }
-
-  /** What IPIs have taken from the task since its last event; nothing while it spun. */
-  #interruptNs(task: number, now: number): number {
-    const seen = this.#flushSeen[task]!;
-    this.#flushSeen[task] = this.#flushes;
-    if (this.#setup.flush === "broadcast") return 0;
-    const free = this.#spinUntil[task]!;
-    let count = 0;
-    for (let i = seen; i < this.#flushes; i += 1) {
-      const t = this.#flushTimes[i]!;
-      if (t > free && t <= now) count += 1;
-    }
-    return count * this.#setup.costs.ipiHandler;
-  }
-
-  // ---- Phases ----------------------------------------------------------------------------------------
-
-  /** Between two pages or two phases → false when the task waits. */
-  #nextOfPhase(task: number, now: number): boolean {
-    const phase = this.#phasesOf[task]![this.#phase[task]!];
-    if (phase?.kind === "pages") {
-      if (phase.pspNs > 0 && this.#pc[task]! > 0) {
-        this.#pc[task] = 0;
-        this.#pspCommand(task, now, phase.pspNs);
-        return false;
-      }
-      if (this.#op[task]! < this.#opEnd[task]!) return this.#beginPage(task, now, phase);
-      if (this.#nextPass(task, phase)) return true;
-      if (phase.split && !this.#join(task, now)) return false;
-    }
-    return this.#nextPhase(task, now);
-  }
-
-  #nextPass(task: number, phase: PagesPhase): boolean {
-    const pass = this.#pass[task]! + 1;
-    if (pass >= phase.passes) return false;
-    this.#pass[task] = pass;
-    this.#op[task] = 0;
-    this.#tree[task] = this.#trees[phase.ops[pass % phase.ops.length]!]!;
-    return true;
-  }
-
-  #nextPhase(task: number, now: number): boolean {
-    const phases = this.#phasesOf[task]!;
-    const vm = this.#vmOf[task]!;
-    const before = phases[this.#phase[task]!];
-    if (before !== undefined && vm >= 0) {
-      const sums = this.#phasesNs[vm]!;
-      sums[before.name] = (sums[before.name] ?? 0) + now - this.#phaseStart[task]!;
-    }
-    this.#phase[task]! += 1;
-    this.#phaseStart[task] = now;
-    const phase = phases[this.#phase[task]!];
-    if (phase === undefined) {
-      this.#end(task, now);
-      return false;
-    }
-    switch (phase.kind) {
-      case "work":
-        this.#work(task, now, this.#phaseDraw(task, phase.ns));
-        return false;
-      case "wait":
-        this.#leaveCpu(task, now);
-        this.#mode[task] = MODE.wake;
-        this.#calendar.schedule(task, now + this.#phaseDraw(task, phase.ns));
-        return false;
-      case "psp":
-        this.#pspCommand(task, now, phase.ns);
-        return false;
-      case "pages":
-        this.#beginPages(task, now, phase);
-        return true;
-      default:
-        return assertNever(phase);
-    }
-  }
-
-  #beginPages(task: number, now: number, phase: PagesPhase): void {
-    this.#op[task] = 0;
-    this.#opEnd[task] = phase.count;
-    this.#pass[task] = 0;
-    this.#batchLeft[task] = 0;
-    this.#pc[task] = 0;
-    this.#tree[task] = this.#trees[phase.ops[0]!]!;
-    if (phase.split) this.#fork(task, now, phase);
-  }
-
-  /** The VM's helpers take their parts; the leader keeps the first. */
-  #fork(task: number, now: number, phase: PagesPhase): void {
-    const vm = this.#vmOf[task]!;
-    const { tasks } = this.#setup.vms[vm]!;
-    const part = (i: number) => Math.floor((phase.count * i) / tasks);
-    this.#joining[vm] = tasks;
-    this.#opEnd[task] = part(1);
-    let helper = this.#setup.vms.length;
-    for (let v = 0; v < vm; v += 1) helper += this.#setup.vms[v]!.tasks - 1;
-    for (let i = 1; i < tasks; i += 1, helper += 1) {
-      const mine = { ...phase, firstPage: phase.firstPage + part(i), count: part(i + 1) - part(i) };
-      (this.#phasesOf[helper] as StormPhase[]).splice(0, 1, mine);
-      this.#phase[helper] = 0;
-      this.#op[helper] = 0;
-      this.#opEnd[helper] = mine.count;
-      this.#pass[helper] = 0;
-      this.#batchLeft[helper] = 0;
-      this.#pc[helper] = 0;
-      this.#tree[helper] = this.#trees[phase.ops[0]!]!;
-      this.#mode[helper] = MODE.wake;
-      this.#calendar.schedule(helper, now);
-    }
-  }
-
-  /** A task has done its part → true when it is the leader and all are done. */
-  #join(task: number, now: number): boolean {
-    const vm = this.#vmOf[task]!;
-    this.#joining[vm]! -= 1;
-    const all = this.#joining[vm] === 0;
-    if (task === vm && all) return true;
-    this.#leaveCpu(task, now);
-    if (all && task !== vm) {
-      // The leader waits in its phase: its next step finds nothing left to join.
-      this.#joining[vm] = 1;
-      this.#mode[vm] = MODE.wake;
-      this.#calendar.schedule(vm, now);
-    }
-    return false;
-  }
-
-  #end(task: number, now: number): void {
-    this.#leaveCpu(task, now);
-    const vm = this.#vmOf[task]!;
-    if (vm < 0 || vm !== task) return;
-    this.#ready[vm] = now;
-    this.#vmsLeft -= 1;
-    this.#inService -= 1;
-    const { policy } = this.#setup;
-    if (policy === undefined) return;
-    const latencyNs = now - this.#admitted[vm]!;
-    policy.observe({ kind: "boot-finished", latencyNs, failed: false }, now);
-    policy.release(this.#tasks + vm, now);
-    this.#letGo(now);
-  }
-
-  // ---- Pages ------------------------------------------------------------------------------------------
-
-  /** → false when the task waits. */
-  #beginPage(task: number, now: number, phase: PagesPhase): boolean {
-    if (this.#batchLeft[task] === 0) {
-      const left = this.#opEnd[task]! - this.#op[task]!;
-      const count = Math.min(phase.batch, left);
-      // Negative: the exit is being carried out.
-      this.#batchLeft[task] = -count;
-      if (phase.asks && !this.#askPsc(task, now, count * phase.pagesPerOp)) return false;
-    }
-    if (this.#batchLeft[task]! < 0) {
-      this.#batchLeft[task] = -this.#batchLeft[task]!;
-      if (phase.batchNs > 0) {
-        this.#work(task, now, phase.batchNs);
-        return false;
-      }
-    }
-    this.#beginOp(task, now, phase);
-    return this.#program[task] !== undefined && this.#simple[task] === undefined;
-  }
-
-  #beginOp(task: number, now: number, phase: PagesPhase): void {
-    const page = phase.firstPage + this.#op[task]! * phase.pagesPerOp;
-    const region = this.#regionOf(task, page);
-    const tree = this.#tree[task]!;
-    this.#region[task] = region;
-    this.#pages += phase.pagesPerOp;
-    this.#pc[task] = 0;
-    const entry = this.#map.startEntry(region);
-    this.#entry[task] = entry;
-    const { simple } = tree.warm;
-    if (entry !== "table" || simple === undefined || phase.pspNs > 0) {
-      this.#program[task] = entry === "table" ? tree.warm : tree.start(entry);
-      this.#batchLeft[task]! -= 1;
-      return;
-    }
-    // As many pages as are known to be alike.
-    const alike = this.#alikeFrom(task, page, phase.pagesPerOp, simple);
-    const pages = Math.min(alike, this.#batchLeft[task]!, this.#opEnd[task]! - this.#op[task]!);
-    this.#batchLeft[task]! -= pages;
-    this.#pages += (pages - 1) * phase.pagesPerOp;
-    this.#simple[task] = simple;
-    this.#program[task] = tree.warm;
-    this.#fastLeft[task] = pages;
-    this.#mode[task] = MODE.fast;
-    const lead = this.#thinkDraw(task, simple.leadNs);
-    this.#calendar.schedule(task, now + lead);
-  }
-
-  /** How many operations from this page on have entries and locks like its own. */
-  #alikeFrom(task: number, page: number, pagesPerOp: number, simple: SimpleProgram): number {
-    const perPmd = simple.lock >= 0 && this.#perPmd[simple.lock] === 1;
-    if (this.#map.coldRegions === 0 && !perPmd) return Number.MAX_SAFE_INTEGER;
-    if (this.#setup.memory.placement === "scattered") return 1;
-    return Math.max(1, Math.floor((512 - ((this.#frame[task]! + page) % 512)) / pagesPerOp));
-  }
-
-  #regionOf(task: number, page: number): number {
-    const { placement, regions } = this.#setup.memory;
-    const frame = this.#frame[task]! + page;
-    if (placement === "contiguous") return Math.floor(frame / 512);
-    return mix(frame, this.#setup.seed) % regions;
-  }
-
-  // ---- The PSP ----------------------------------------------------------------------------------------
-
-  /** The caller sleeps until its command is done; one at a time, in order. */
-  #pspCommand(task: number, now: number, ns: number): void {
-    const begin = Math.max(now, this.#pspFree);
-    const wait = begin - now;
-    this.#pspFree = begin + ns;
-    const psp = this.#psp;
-    psp.acquisitions += 1;
-    psp.hold += ns;
-    if (wait > 0) {
-      psp.contended += 1;
-      psp.wait += wait;
-      psp.waitMax = Math.max(psp.waitMax, wait);
-      this.#pspWait[task]! += wait;
-      if (this.#vmOf[task]! >= 0) psp.waitOfVms += wait;
-    }
-    this.#leaveCpu(task, now);
-    this.#mode[task] = MODE.wake;
-    this.#calendar.schedule(task, begin + ns);
-  }
-
-  // ---- CPUs -------------------------------------------------------------------------------------------
-
-  /** → true when the task has a CPU now; else it is queued. */
-  #takeCpu(task: number, now: number): boolean {
-    const cpu = this.#cpus.take(this.#lastCpu[task]!);
-    if (cpu < 0) {
-      this.#cpus.enqueue(task);
-      return false;
-    }
-    this.#occupy(task, cpu, now);
-    return true;
-  }
-
-  #occupy(task: number, cpu: number, now: number): void {
-    this.#cpu[task] = cpu;
-    this.#since[task] = now;
-    this.#sliceEnd[task] = now + this.#setup.costs.timeSlice;
-    this.#flushSeen[task] = this.#flushes;
-  }
-
-  /** Gives up the CPU; the first of the run queue gets it. */
-  #leaveCpu(task: number, now: number): void {
-    const cpu = this.#cpu[task]!;
-    assert(cpu >= 0, "who leaves a CPU has one");
-    this.#busyNs += now - this.#since[task]!;
-    this.#lastCpu[task] = cpu;
-    this.#cpu[task] = -1;
-    const next = this.#cpus.dequeue();
-    if (next < 0) {
-      this.#cpus.free(cpu);
-      return;
-    }
-    const begin = now + this.#setup.costs.contextSwitch;
-    this.#occupy(next, cpu, begin);
-    this.#mode[next] = MODE.dispatched;
-    this.#calendar.schedule(next, begin);
-  }
-
-  /** At the end of a slice → true when somebody else runs now. */
-  #yieldCpu(task: number, now: number): boolean {
-    if (!this.#cpus.someoneWaits) {
-      this.#sliceEnd[task] = now + this.#setup.costs.timeSlice;
-      return false;
-    }
-    if (this.#mode[task] !== MODE.fast) this.#mode[task] = MODE.step;
-    this.#leaveCpu(task, now);
-    this.#cpus.enqueue(task);
-    return true;
-  }
-
-  // ---- Policy -----------------------------------------------------------------------------------------
-
-  #requestBoot(vm: number, now: number): void {
-    const { policy, vms } = this.#setup;
-    if (policy === undefined) {
-      this.#admit(vm, now);
-      return;
-    }
-    const { pages, tenant, priority } = vms[vm]!;
-    const ask = { id: this.#tasks + vm, kind: "boot", vm, tenant, pages, priority } as const;
-    if (policy.decide(ask, now) === ADMIT) this.#admit(vm, now);
-    this.#letGo(now);
-  }
-
-  #admit(vm: number, now: number): void {
-    this.#admitted[vm] = now;
-    this.#inService += 1;
-    this.#mode[vm] = MODE.step;
-    if (this.#takeCpu(vm, now)) this.#step(vm, now);
-  }
-
-  /** → true when the exit may go on at once. */
-  #askPsc(task: number, now: number, pages: number): boolean {
-    const { policy, vms, background } = this.#setup;
-    if (policy === undefined) return true;
-    const vm = this.#vmOf[task]!;
-    const ask = this.#ask;
-    ask.id = task;
-    if (vm >= 0) {
-      ask.vm = vm;
-      ask.tenant = vms[vm]!.tenant;
-    } else {
-      const other = background[task - (this.#tasks - background.length)]!;
-      ask.vm = other.vm;
-      ask.tenant = other.tenant;
-    }
-    ask.pages = pages;
-    const admitted = policy.decide(ask, now) === ADMIT;
-    if (!admitted) {
-      this.#askedAt[task] = now;
-      this.#leaveCpu(task, now);
-    }
-    this.#letGo(now);
-    return admitted;
-  }
-
-  #letGo(now: number): void {
-    const policy = this.#setup.policy!;
-    for (let grant = policy.ready(now); grant !== undefined; grant = policy.ready(now)) {
-      const { id } = grant;
-      if (id >= this.#tasks) {
-        this.#admitted[id - this.#tasks] = now;
-        this.#inService += 1;
-        this.#mode[id - this.#tasks] = MODE.wake;
-        this.#calendar.schedule(id - this.#tasks, now);
-      } else {
-        this.#heldBack[id]! += now - this.#askedAt[id]!;
-        this.#mode[id] = MODE.wake;
-        this.#calendar.schedule(id, now);
-      }
-    }
-    const wake = policy.wakeNs();
-    if (wake >= this.#timerAt || wake === NEVER) return;
-    const id = this.#timerFree.pop();
-    assert(id !== undefined, "a policy's next wake-up moves nearer only so often");
-    this.#timerAt = Math.max(wake, now);
-    this.#calendar.schedule(id, this.#timerAt);
-  }
-
-  #timer(id: number): void {
-    const now = this.#calendar.now;
-    if (id === this.#tasks + TIMERS) {
-      this.#sample(now);
-      this.#calendar.schedule(id, now + SAMPLE_NS);
-    } else {
-      this.#timerFree.push(id);
-      if (now >= this.#timerAt) this.#timerAt = NEVER;
-    }
-    this.#letGo(now);
-  }
-
-  /** What a governor would have measured since the last sample. */
-  #sample(now: number): void {
-    const policy = this.#setup.policy!;
-    const all = this.#locks.totals();
-    const psp = this.#psp;
-    const waits = all.acquisitions + psp.acquisitions;
-    const waitNs = all.waitNs + psp.wait;
-    const before = this.#sampled;
-    const visits = waits - before.waits;
-    if (visits > 0) {
-      policy.observe({ kind: "queue-time", waitNs: (waitNs - before.waitNs) / visits }, now);
-    }
-    if (this.#inService > 0) {
-      const share = (all.waitOfVms - before.ofVms) / ((now - before.at) * this.#inService);
-      policy.observe({ kind: "lock-wait", share: Math.min(1, share) }, now);
-    }
-    this.#sampled = { waits, waitNs, ofVms: all.waitOfVms, at: now };
-  }
-
-  // ---- Chance -----------------------------------------------------------------------------------------
-
-  #holdDraw(task: number, ns: number): number {
-    return this.#exponential ? Math.round(ns * exponentialOf(this.#hold[task]!.u32())) : ns;
-  }
-
-  #thinkDraw(task: number, ns: number): number {
-    if (!this.#exponential || ns === 0) return ns;
-    return Math.round(ns * exponentialOf(this.#think[task]!.u32()));
-  }
-
-  /** One factor for a stretch of work, whether it is one step or many. */
-  #workDraw(task: number, ns: number, begins: boolean): number {
-    if (!this.#exponential) return ns;
-    if (begins) {
-      const from = this.#held[task]! > 0 ? this.#hold : this.#think;
-      this.#factor[task] = exponentialOf(from[task]!.u32());
-    }
-    return Math.round(ns * this.#factor[task]!);
-  }
-
-  #phaseDraw(task: number, ns: number): number {
-    return phaseDraw(this.#phaseRandom[task]!, ns, this.#setup.phaseSpread);
-  }
-
-  // ---- What came out ----------------------------------------------------------------------------------
-
-  result(): StormResult {
-    const { vms, seed, grain, topology } = this.#setup;
-    const now = this.#calendar.now;
-    const begin = vms.reduce((first, vm) => Math.min(first, vm.startNs), Number.POSITIVE_INFINITY);
-    const makespanNs = now - begin;
-    const lockWaitOf = new Float64Array(vms.length);
-    const pspWaitOf = new Float64Array(vms.length);
-    const heldBackOf = new Float64Array(vms.length);
-    let busyNs = this.#busyNs;
-    for (let task = 0; task < this.#tasks; task += 1) {
-      if (this.#cpu[task]! >= 0) busyNs += Math.max(0, now - this.#since[task]!);
-      const vm = this.#vmOf[task]!;
-      if (vm < 0) continue;
-      lockWaitOf[vm]! += this.#lockWait[task]!;
-      pspWaitOf[vm]! += this.#pspWait[task]!;
-      heldBackOf[vm]! += this.#heldBack[task]!;
-    }
-    const results = vms.map((vm, v) => ({
-      name: vm.name,
-      group: vm.group,
-      requestedNs: vm.startNs,
-      admittedNs: this.#admitted[v]!,
-      readyNs: this.#ready[v]!,
-      bootNs: this.#ready[v]! - vm.startNs,
-      phasesNs: this.#phasesNs[v]!,
-      lockWaitNs: lockWaitOf[v]!,
-      pspWaitNs: pspWaitOf[v]!,
-      heldBackNs: heldBackOf[v]!,
-    }));
-    const bootNs = results.reduce((sum, vm) => sum + vm.bootNs, 0);
-    const psp = this.#psp;
-    const locks = [
-      ...this.#locks.results(now, makespanNs, bootNs),
-      {
-        name: PSP_QUEUE,
-        acquisitions: psp.acquisitions,
-        contended: psp.contended,
-        waitNsTotal: psp.wait,
-        waitNsMax: psp.waitMax,
-        waitNsOfVms: psp.waitOfVms,
-        holdNsTotal: psp.hold,
-        utilisation: Math.min(1, psp.hold / makespanNs),
-        shareOfBoot: psp.waitOfVms / bootNs,
-      },
-    ];
-    const most = locks.reduce((a, b) => (b.shareOfBoot > a.shareOfBoot ? b : a));
-    const cpuNs = makespanNs * topology.cpus;
-    const spin = Math.min(this.#spinNs, busyNs);
-    return {
-      vms: results,
-      makespanNs,
-      locks,
-      bottleneck:
-        most.shareOfBoot > 0 ? { name: most.name, shareOfBoot: most.shareOfBoot } : undefined,
-      seed,
-      grain,
-      errorBound: 0,
-      pages: this.#pages,
-      operations: this.#operations,
-      events: this.#events,
-      flushes: this.#flushes,
-      cpu: {
-        work: (busyNs - spin) / cpuNs,
-        spin: spin / cpuNs,
-        idle: Math.max(0, 1 - busyNs / cpuNs),
-      },
-    };
+  #tell(
+    task: number,
+    at: number,
+    lock: number,
+    shared: number,
+    requestNs: number,
+    grant: number,
+  ): void {
+    this.#onAcquire?.(lock, task, requestNs, grant);
+    const waitNs = this.#locks.waitedNs;
+    if (this.#onWait === undefined || waitNs === 0) return;
+    const program = this.#program[task]!;
+    // A stretch of simple pages does not count its steps: there is one lock in it.
+    const isFast = this.#mode[task] === MODE.fast;
+    const pc = isFast ? program.code.length : this.#pc[task]!;
+    this.#onWait({
+      lock,
+      instance: at,
+      shared: shared === 1,
+      task,
+      cpu: this.#cpus.lastOf(task),
+      requestNs,
+      waitNs,
+      stack: stackOfLock(program, pc, lock),
+    });
   }
 }
 
 export interface StormOptions {
   readonly onAcquire?: AcquireHook;
+  readonly onWait?: WaitHook;
   /** Says which 2 MiB are large entries, in place of `memory`'s shares. */
   readonly isLarge?: (region: number) => boolean;
   /** Pages without a lock that are done at once take at most this long. */
@@ -1080,6 +666,17 @@ export function runStorm(setup: StormSetup, options: StormOptions = {}): StormRe
   const storm = new Storm(setup, options);
   storm.run();
   return storm.result();
+}
+
+function programTrees(
+  { design, costs, ops, flush, topology, grain }: StormSetup,
+  locks: readonly StormLock[],
+  pud: boolean,
+): readonly ProgramTree[] {
+  const ipiNs = costs.flushIpi + costs.flushIpiPerCpu * (topology.cpus - 1);
+  const flushNs = flush === "broadcast" ? costs.flushBroadcast : ipiNs;
+  const context = { design, locks, costs, pud, flushNs, fuse: grain === "sections" };
+  return ops.map((op) => new ProgramTree(context, op));
 }
 
 /** What a task's next event means. */
@@ -1098,10 +695,9 @@ const MODE = {
   fast: 5,
 } as const;
 
+/** drivers/crypto/ccp/sev-dev.c: takes sev_cmd_mutex around every command. */
+const PSP_STACK: readonly string[] = ["sev_do_cmd"];
 /** `rest` of a task that waits for a lock to hold it openly. */
 const OPEN = -1;
 /** Pages without a lock that are done at once: a part of a slice. */
 const BURST_NS = 1_000_000;
-const TIMERS = 64;
-/** How often a policy is told what was measured. */
-const SAMPLE_NS = 50_000_000;

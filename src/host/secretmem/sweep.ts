@@ -53,12 +53,13 @@ export async function measureSweep(options: SweepOptions): Promise<PressureMeasu
 
 type SplitAsk = RoundAsk & { readonly split: FileSplit };
 
+/** The control is one point that all others are held against, and its rounds are short. */
+const CONTROLS_A_REPETITION = 4;
+
 function sweepBlock(options: SweepOptions, pages: number): RoundAsk[] {
-  const controls = [...new Set([1, ...options.processCounts])].map((processes) => ({
-    kind: "plain" as const,
-    processes,
-    pages,
-  }));
+  const controls = [...new Set([1, ...options.processCounts])].flatMap((processes) =>
+    Array<RoundAsk>(CONTROLS_A_REPETITION).fill({ kind: "plain", processes, pages }),
+  );
   return [...sweepPoints(options, pages), ...controls, { kind: "secret", processes: 1, pages }];
 }
 

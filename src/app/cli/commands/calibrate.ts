@@ -8,9 +8,9 @@ import {
   type CalibrationResult,
   inDoubt,
   type RecordedWait,
-  recordedWaitNsPerPage,
+  recordedWait,
 } from "../../../core/analyze/calibration-result.ts";
-import { largestFile } from "../../../core/analyze/free-sweep.ts";
+import { tightPoint } from "../../../core/analyze/free-sweep.ts";
 import type { Missing } from "../../../core/analyze/investigate.ts";
 import { lockShares } from "../../../core/analyze/lock-shares.ts";
 import { BootstormError, EXIT } from "../../../core/error.ts";
@@ -113,7 +113,7 @@ async function calibrate(session: Session, flags: Flags): Promise<Answer> {
     bootstraps,
   });
   const calibration = inDoubt(fit, run.slowdown);
-  const recorded = await recordedWait(session, { run, traces, calibration, seed });
+  const recorded = await waitsRecorded(session, { run, traces, calibration, seed });
   const result = resultOf({ run, calibration, recorded, notRecorded, options });
 
   const text = costFileText(calibration, {
@@ -164,7 +164,7 @@ function sweepOptions(flags: Flags): SweepOptions {
 }
 
 /** Waits as they were recorded, beside those the model says: one process's time taken off. */
-async function recordedWait(
+async function waitsRecorded(
   { signal }: Session,
   {
     run,
@@ -175,19 +175,17 @@ async function recordedWait(
 ): Promise<RecordedWait | undefined> {
   const [timed, witness] = traces.map((trace, i) => ({ trace, rounds: run.measured.recorded[i]! }));
   if (timed === undefined || witness === undefined) return undefined;
-  const wait = recordedWaitNsPerPage(lockShares(timed, witness), timed.rounds);
+  const { processes } = run.slowdown;
+  const point = tightPoint(run.points, processes);
+  const wait = recordedWait(lockShares(timed, witness), timed.rounds, point, seed);
   if (wait === undefined) return undefined;
-  const pagesPerFile = largestFile(run.points);
-  const processes = Math.max(...run.points.map((point) => point.processes));
-  const { filesPerProcess } = run.points.find((point) => point.pagesPerFile === pagesPerFile)!;
-  const load = { pagesPerFile, filesPerProcess, delayNs: 0 };
   const [many, one] = [processes, 1].map((count) =>
-    predictNsPerPage(calibration, { ...load, processes: count }, seed),
+    predictNsPerPage(calibration, { ...point, processes: count }, seed),
   );
   return {
     ...wait,
     processes,
-    pagesPerFile,
+    pagesPerFile: point.pagesPerFile,
     predictedNsPerPage: many! - one!,
     visibility: await visibilityOf(witness.trace, signal),
   };

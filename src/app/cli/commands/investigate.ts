@@ -1,18 +1,20 @@
 // The whole job on this machine. Rooms it passes: host/probe (what can this host do), host/secretmem
 // and host/tracefs (load and recording), core/analyze (what it means), core/report (what is read).
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import type { Missing } from "../../../core/analyze/investigate.ts";
 import { BootstormError } from "../../../core/error.ts";
 import { writeTrace } from "../../../core/event/codec.ts";
 import { cpaGeneration, hostFacts } from "../../../core/facts/host-facts.ts";
+import { bootsParts } from "../../../core/report/boots-steps.ts";
 import { caveatsOf } from "../../../core/report/caveats.ts";
 import { kernelVerdictSentence, verdictTableSection } from "../../../core/report/check-report.ts";
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { investigateReport, type MoreSteps } from "../../../core/report/investigate-report.ts";
 import { predictionParts } from "../../../core/report/prediction-section.ts";
 import { proseText } from "../../../core/report/prose.ts";
+import { talkParts } from "../../../core/report/talk-story.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { probeHost } from "../../../host/probe/host.ts";
 import { createRunFolder, type RunFolder } from "../../../host/store/run-folder.ts";
@@ -26,9 +28,13 @@ import { missingOf } from "../missing.ts";
 import { newRunFolder } from "../new-run-folder.ts";
 import { predict } from "../predict.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
+import { requireNoRun } from "../storm/run-file.ts";
+import { NO_STORM, STORM_FOLDER, shortStorm } from "../storm/short.ts";
+import { talkStory, talkStoryJson } from "../talk-story.ts";
 import { textSize } from "../terminal.ts";
 
 interface Flags extends LoadFlags {
+  readonly storm: boolean;
   readonly out?: string;
 }
 
@@ -39,11 +45,13 @@ export function define(command: Command): void {
       "it could not see.",
   );
   withCommonFlags(
-    addLoadFlags(command).option(
-      "--out <folder>",
-      "where the report goes (default: a new folder in bootstorm-runs)",
-      fileName,
-    ),
+    addLoadFlags(command)
+      .option("--no-storm", "do not boot real VMs")
+      .option(
+        "--out <folder>",
+        "where the report goes (default: a new folder in bootstorm-runs)",
+        fileName,
+      ),
   )
     .addHelpText(
       "after",
@@ -55,9 +63,11 @@ Examples:
     )
     .action((flags: Flags) =>
       runCommand(command, async (session) => {
-        const options = loadOptions(flags);
+        const options = { ...loadOptions(flags), storm: flags.storm };
+        const out = flags.out ?? newRunFolder();
+        if (options.storm) requireNoRun(join(out, STORM_FOLDER));
         // Before the work, so that a full or forbidden disk is known before a minute is spent.
-        const folder = await createRunFolder(flags.out ?? newRunFolder());
+        const folder = await createRunFolder(out);
         try {
           return await investigate(session, options, folder);
         } catch (error) {
@@ -70,21 +80,33 @@ Examples:
 
 async function investigate(
   session: Session,
-  options: LoadOptions,
+  options: LoadOptions & { readonly storm: boolean },
   folder: RunFolder,
 ): Promise<Answer> {
   session.progress.step("looking at this host");
   const readings = await probeHost({ signal: session.signal, kvm: false });
   const load = await tryLoad(session, options);
+  const boots = options.storm ? await shortStorm(session, options, folder) : NO_STORM;
   const prediction = await predict(session, options, load);
   const check = await kernelVerdicts(session, cpaGeneration(readings).generation);
-  const reproduce = ["bootstorm doctor", loadCommand("investigate", options), "bootstorm check"];
-  const result = conclude({ load, host: hostFacts(readings), reproduce });
-  const report = investigateReport(
-    result,
-    maker(),
-    together(predictionParts(prediction), verdictParts(check)),
+  const talk = await talkStory(session);
+  const reproduce = [
+    "bootstorm doctor",
+    `${loadCommand("investigate", options)}${options.storm ? "" : " --no-storm"}`,
+    ...("why" in boots ? [] : [boots.command]),
+    "bootstorm check",
+    talk.command,
+  ];
+  const concluded = conclude({ load, host: hostFacts(readings), reproduce });
+  const missing = [...concluded.missing, ...("why" in boots ? [boots] : [])];
+  const result = { ...concluded, missing };
+  const more = together(
+    "why" in boots ? NOTHING : bootsParts(boots.result),
+    predictionParts(prediction),
+    verdictParts(check),
+    talkParts(talk),
   );
+  const report = investigateReport(result, maker(), more);
 
   session.progress.step("writing the report");
   if ("recording" in load) {
@@ -99,17 +121,22 @@ async function investigate(
     input: { ...options, out: folder.path },
     result: {
       ...result,
+      ...("why" in boots ? {} : { storm: boots.result }),
       prediction,
       ...(check === undefined ? {} : { check: kernelVerdictsJson(check) }),
+      talk: talkStoryJson(talk),
     },
-    caveats: caveatsOf(result).map(proseText),
+    caveats: [...caveatsOf(result), ...more.caveats].map(proseText),
     text: `${terminalReport(report, textSize())}\nReport: ${page}\n`,
   };
 }
 
+const NOTHING: MoreSteps = { findings: [], sections: [] };
+
 /** In this order. */
-function together(...steps: readonly MoreSteps[]): MoreSteps {
+function together(...steps: readonly MoreSteps[]): Required<MoreSteps> {
   return {
+    caveats: steps.flatMap(({ caveats = [] }) => caveats),
     findings: steps.flatMap(({ findings }) => findings),
     sections: steps.flatMap(({ sections }) => sections),
   };
@@ -117,7 +144,7 @@ function together(...steps: readonly MoreSteps[]): MoreSteps {
 
 /** What the checker adds; nothing where the kernel's lock design is not known. */
 function verdictParts(check: KernelVerdicts | undefined): MoreSteps {
-  if (check === undefined) return { findings: [], sections: [] };
+  if (check === undefined) return NOTHING;
   const { verdicts, own, without } = check;
   return {
     findings: [kernelVerdictSentence(verdicts, own, without)],

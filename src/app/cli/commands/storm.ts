@@ -1,14 +1,10 @@
 // Real VMs booted together. Rooms it passes: core/scenario (what to boot), host/guest and host/qemu
 // (images and VMs), host/tracefs (lock waits), core/analyze (what it means), core/report.
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
 import type { Command } from "commander";
-import type { Missing } from "../../../core/analyze/investigate.ts";
 import { BootstormError, EXIT } from "../../../core/error.ts";
 import { counted } from "../../../core/report/words.ts";
 import { readMemAvailable } from "../../../host/probe/round-load.ts";
-import { type Swept, sweepLeftovers } from "../../../host/qemu/leftovers.ts";
 import { cpusForPressure } from "../../../host/secretmem/cpus.ts";
 import { createRunFolder, type RunFolder } from "../../../host/store/run-folder.ts";
 import { agreeToSplits, whyNoRecording } from "../load.ts";
@@ -20,11 +16,12 @@ import { shellWord } from "../simulate-words.ts";
 import { stormAnswer } from "../storm/answer.ts";
 import { type Demand, requireCapacity } from "../storm/capacity.ts";
 import { addStormFlags, requireOnlyReading, type StormFlags } from "../storm/flags.ts";
+import { endLeftovers } from "../storm/leftovers.ts";
 import { prepareMachine, type StormMachine } from "../storm/machine.ts";
 import { type BootKind, scenarioLimit, vmsAtOnce } from "../storm/plan.ts";
-import { runStorm, type StormOptions } from "../storm/run.ts";
-import { RUN_FILE, readRun, runFileText } from "../storm/run-file.ts";
-import { stormCommand, stormFacts } from "../storm/words.ts";
+import { runStorm, type StormCourse, type StormOptions } from "../storm/run.ts";
+import { RUN_FILE, readRun, requireNoRun, runFileText } from "../storm/run-file.ts";
+import { NOT_ASKED, runNotes } from "../storm/words.ts";
 
 const DEFAULT_SCENARIO = "tiny";
 
@@ -81,12 +78,11 @@ async function storm(
   folder: RunFolder,
   onMeasured: () => void,
 ): Promise<void> {
-  tellLeftovers(session, await sweepLeftovers());
+  await endLeftovers(session);
   const { scenario } = await scenarioWith(name, flags.set ?? []);
   const limits = flags.compareLimits ?? [flags.limit ?? scenarioLimit(scenario.policy)];
   const pressures = flags.pressure ?? [0];
-  const most = requireProcesses(pressures);
-  if (most > 0) await agreeToSplits(session, { yes: flags.yes === true });
+  const withPressure = requireProcesses(pressures) > 0;
   const machine = await prepareMachine(session, scenario.guests);
   const notRecorded = flags.record ? whyNoRecording() : NOT_ASKED;
   const options: StormOptions = {
@@ -107,26 +103,13 @@ async function storm(
       memAvailableBytes: readMemAvailable(),
     });
   }
-  const command = stormCommand(name, options, flags);
-  await folder.write(
-    RUN_FILE,
-    runFileText({
-      seed: flags.seed,
-      input: {
-        ...{ file: name, command, scenario, ...options },
-        ...{ machines: machine.facts, out: folder.path },
-      },
-      obtained: stormFacts(machine.facts, options, notRecorded),
-      reproduce: [command],
-    }),
-  );
-  await runStorm(session, {
-    machine,
-    options,
-    folder,
-    notRecorded,
+  if (withPressure) await agreeToSplits(session, { yes: flags.yes === true });
+  const course: StormCourse = {
+    ...{ machine, options, folder, notRecorded },
     onRound: ({ role }) => role === "measured" && onMeasured(),
-  });
+  };
+  await folder.write(RUN_FILE, runFileText(runNotes(name, scenario, flags, course)));
+  await runStorm(session, course);
 }
 
 /** Of the VMs that are there at once in the largest round. */
@@ -150,19 +133,6 @@ function requireProcesses(pressures: readonly number[]): number {
   });
 }
 
-/** @throws BootstormError RUN_EXISTS: two runs in one folder could not be told apart */
-function requireNoRun(out: string): void {
-  if (!existsSync(join(out, RUN_FILE))) return;
-  throw new BootstormError("RUN_EXISTS", `${out} holds a run already`, {
-    why: "each run has a folder of its own",
-    remedies: [
-      "name another folder",
-      `to read the run that is there: bootstorm storm --from ${shellWord(out)}`,
-    ],
-    exit: EXIT.usage,
-  });
-}
-
 /** @throws BootstormError NO_CONFIDENTIAL_VMS when there is nothing to compare plain VMs with */
 function kindsOf(confidential: boolean, comparePlain: boolean): readonly BootKind[] {
   if (!comparePlain) return [confidential ? "confidential" : "plain"];
@@ -174,19 +144,7 @@ function kindsOf(confidential: boolean, comparePlain: boolean): readonly BootKin
   });
 }
 
-function tellLeftovers({ progress }: Session, { pids, paths, kept }: Swept): void {
-  if (pids.length > 0) {
-    progress.note(
-      `a run before this one was killed; ended ${counted(pids.length, "process", "processes")} of it`,
-    );
-  }
-  for (const path of paths) progress.note(`a run before this one was killed; removed ${path}`);
-  for (const what of kept) progress.note(what);
-}
-
 function keptWords(measured: number, { path }: RunFolder): string {
   const rounds = counted(measured, "measured round");
   return `${rounds} kept; to read: bootstorm storm --from ${shellWord(path)}`;
 }
-
-const NOT_ASKED: Missing = { what: "lock waits", why: "--no-record was given" };

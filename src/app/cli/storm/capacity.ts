@@ -1,4 +1,5 @@
 import { BootstormError, EXIT } from "../../../core/error.ts";
+import { counted } from "../../../core/report/words.ts";
 import { formatBytes } from "../../../core/units.ts";
 
 /** VMs of one group that exist at once, and what each of them has. */
@@ -30,10 +31,11 @@ const VCPUS_PER_CPU_MAX = 32;
 export function requireCapacity(demands: readonly Demand[], host: Host): void {
   const { vms, problems, roomShare } = judge(demands, host);
   if (problems.length === 0) return;
-  throw new BootstormError("STORM_TOO_LARGE", `${vms} VMs are too many for this host`, {
+  const most = Math.floor(vms * roomShare);
+  throw new BootstormError("STORM_TOO_LARGE", `${vmsWords(vms)} at once: too much for this host`, {
     why: problems.join("; "),
     remedies: [
-      `ask for at most ${Math.max(1, Math.floor(vms * roomShare))}`,
+      most === 0 ? "give each guest less: guests[].memoryMiB, vcpus" : `at most ${most} at once`,
       "--force starts them all the same",
     ],
     exit: EXIT.usage,
@@ -71,10 +73,14 @@ function judge(demands: readonly Demand[], host: Host) {
   return { vms, problems, roomShare: Math.min(allowedBytes / neededBytes, allowedVcpus / vcpus) };
 }
 
+function vmsWords(vms: number): string {
+  return counted(vms, "VM");
+}
+
 function memoryWords({ vms, memoryBytes }: Demand): string {
-  return `${vms} VMs × (${formatBytes(memoryBytes)} + ${formatBytes(VMM_BYTES)} for the VMM)`;
+  return `${vmsWords(vms)} × (${formatBytes(memoryBytes)} + ${formatBytes(VMM_BYTES)} for the VMM)`;
 }
 
 function vcpuWords({ vms, vcpus }: Demand): string {
-  return `${vms} VMs × ${vcpus} vCPU${vcpus === 1 ? "" : "s"}`;
+  return `${vmsWords(vms)} × ${counted(vcpus, "vCPU")}`;
 }

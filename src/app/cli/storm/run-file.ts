@@ -3,6 +3,7 @@
 //   storm.json     what was asked, on which host, in which words: before the first VM starts
 //   rounds.jsonl   a line a round, as soon as it is over (core/event/boot-codec.ts)
 //   waits-N.bst    lock waits during a round (core/event/codec.ts)
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { RoundTrace } from "../../../core/analyze/boot-locks.ts";
@@ -12,6 +13,7 @@ import { type ReadRounds, readRounds } from "../../../core/event/boot-codec.ts";
 import type { Fact } from "../../../core/report/footer.ts";
 import { readWholeFile } from "../../../host/store/read.ts";
 import { readRecording } from "../read-recording.ts";
+import { shellWord } from "../simulate-words.ts";
 import { VERSION } from "../version.ts";
 
 export const RUN_FILE = "storm.json";
@@ -44,6 +46,19 @@ export interface ReadRun extends ReadRounds {
 export function runFileText(notes: RunNotes): string {
   const head = { format: FORMAT, version: FORMAT_VERSION, bootstorm: VERSION };
   return `${JSON.stringify({ ...head, ...notes }, null, 2)}\n`;
+}
+
+/** @throws BootstormError RUN_EXISTS: two runs in one folder could not be told apart */
+export function requireNoRun(out: string): void {
+  if (!existsSync(join(out, RUN_FILE))) return;
+  throw new BootstormError("RUN_EXISTS", `${out} holds a run already`, {
+    why: "each run has a folder of its own",
+    remedies: [
+      "name another folder",
+      `to read the run that is there: bootstorm storm --from ${shellWord(out)}`,
+    ],
+    exit: EXIT.usage,
+  });
 }
 
 /** The file of a round's lock waits. */

@@ -1,16 +1,35 @@
 import type { Missing } from "../../../core/analyze/investigate.ts";
 import type { Fact } from "../../../core/report/footer.ts";
-import { cpus } from "../../../core/report/words.ts";
+import { counted, cpus } from "../../../core/report/words.ts";
+import type { Scenario } from "../../../core/scenario/scenario.ts";
 import { formatBytes } from "../../../core/units.ts";
 import { describeHost } from "../../../host/probe/describe.ts";
 import { maker } from "../maker.ts";
 import { shellWord } from "../simulate-words.ts";
 import type { StormFlags } from "./flags.ts";
 import type { MachineFacts } from "./machine.ts";
-import type { StormOptions } from "./run.ts";
+import type { StormCourse, StormOptions } from "./run.ts";
+import type { RunNotes } from "./run-file.ts";
 
-/** How the numbers come about, as it is known before the first VM starts. */
-export function stormFacts(
+export const NOT_ASKED: Missing = { what: "lock waits", why: "--no-record was given" };
+
+/** All that is known before the first VM starts. @param file  the scenario, as it was named */
+export function runNotes(
+  file: string,
+  scenario: Scenario,
+  flags: Pick<StormFlags, "set" | "record" | "yes" | "force">,
+  { machine: { facts: machines }, options, folder, notRecorded }: StormCourse,
+): RunNotes {
+  const command = stormCommand(file, options, flags);
+  return {
+    seed: options.seed,
+    input: { file, command, scenario, ...options, machines, out: folder.path },
+    obtained: stormFacts(machines, options, notRecorded),
+    reproduce: [command],
+  };
+}
+
+function stormFacts(
   machines: readonly MachineFacts[],
   options: StormOptions,
   notRecorded: Missing | undefined,
@@ -36,7 +55,7 @@ export function stormFacts(
 function machineFacts(facts: MachineFacts): Fact[] {
   const { group, profile, qemu, accelerator, kernel, memoryMiB, vcpus, refused } = facts;
   const how = qemu === undefined ? "started by a command" : `QEMU ${qemu}, ${accelerator}`;
-  const what = `${profile}, ${vcpus} vCPU${vcpus === 1 ? "" : "s"}, ${memoryMiB} MiB; ${how}`;
+  const what = `${profile}, ${counted(vcpus, "vCPU")}, ${memoryMiB} MiB; ${how}`;
   return [
     { label: `VM ${group}`, text: kernel === undefined ? what : `${what}; kernel ${kernel}` },
     ...refused.map(({ accelerator, evidence }) => ({
@@ -60,7 +79,7 @@ function arrivalWords({ arrivals }: StormOptions): string {
 }
 
 /** The command line that asks the same again, with defaults spelled out. */
-export function stormCommand(
+function stormCommand(
   scenario: string,
   options: StormOptions,
   { set = [], record, yes, force }: Pick<StormFlags, "set" | "record" | "yes" | "force">,

@@ -20,13 +20,15 @@ const fit = fc.record({
   faultNs: time,
 });
 
-it("one round takes the fitted hold less two cache lines, whatever the entries above", () => {
+const HAND_OVER_NS = 2 * EPYC_MILAN.lineL3.ns;
+
+it("one round takes the fitted hold less two cache lines, whatever the entries above; one that may be nothing else stays the table's", () => {
   fc.assert(
     fc.property(fit, (fitted) => {
       const ns = costsNs({ ...EPYC_MILAN, ...calibratedCosts(fitted) });
-      const handOverNs = 2 * EPYC_MILAN.lineL3.ns;
-      const expected = Math.max(0, Math.round(fitted.holdNs.ns) - handOverNs);
-      expect(ns.readPud + ns.readPmd + ns.readPte + ns.writePte).toBe(expected);
+      const round = ns.readPud + ns.readPmd + ns.readPte + ns.writePte;
+      const seen = fitted.holdNs.low > HAND_OVER_NS;
+      expect(round).toBe(seen ? Math.round(fitted.holdNs.ns) - HAND_OVER_NS : 50 + 1300);
     }),
   );
 });
@@ -69,7 +71,8 @@ it("costs are whole, lie in their ranges, and are low in confidence where weakly
       }
       const { fault4k, readPte } = calibratedCosts(fitted);
       expect(fault4k!.confidence).toBe(fitted.faultNs.identified === "well" ? "medium" : "low");
-      expect(readPte!.confidence).toBe(fitted.holdNs.identified === "well" ? "medium" : "low");
+      if (fitted.holdNs.low <= HAND_OVER_NS) expect(readPte).toBeUndefined();
+      else expect(readPte!.confidence).toBe(fitted.holdNs.identified === "well" ? "medium" : "low");
     }),
   );
 });

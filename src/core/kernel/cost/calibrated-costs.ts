@@ -30,26 +30,31 @@ export type SomeCosts = Readonly<Partial<Record<CostKey, Cost>>>;
 
 /**
  * The costs of the model that a calibration can replace. Those it did not see are left to the table.
- * A flush that was not seen to cost anything is left to it too.
+ * A hold that the hand-over alone may explain, and a flush that was not seen to cost anything, are
+ * left to it too.
  */
 export function calibratedCosts({ cpus, holdNs, flushNs, faultNs }: FittedCosts): SomeCosts {
   return {
-    ...roundCosts(holdNs),
+    ...(holdNs.low > HAND_OVER_NS ? roundCosts(holdNs) : {}),
     ...(Math.round(flushNs.ns) > 0 ? flushCosts(flushNs, cpus) : {}),
     fault4k: cost(faultNs, Math.round, "measured: fault of one 4 KiB page of plain shared memory"),
   };
 }
 
 /**
- * The sum of one round is what was fitted, less what the model charges beside it for the hand-over:
- * two transfers of a cache line. Which CPUs they were between was not fitted; within an L3 is assumed.
+ * What the model charges beside a round: two transfers of a cache line. Which CPUs they were between
+ * was not fitted; within an L3 is assumed.
+ */
+const HAND_OVER_NS = 2 * EPYC_MILAN.lineL3.ns;
+
+/**
+ * The sum of one round is what was fitted, less the hand-over.
  */
 function roundCosts(hold: FittedTime): SomeCosts {
-  const handOverNs = 2 * EPYC_MILAN.lineL3.ns;
   const keys = roundKeys();
   const parts = keys.map((key) => EPYC_MILAN[key].ns);
   const sum = parts.reduce((a, b) => a + b, 0);
-  const source = `measured: hold and hand-over of the lock in all, less ${handOverNs} ns for two cache lines; share as in the base table`;
+  const source = `measured: hold and hand-over of the lock in all, less ${HAND_OVER_NS} ns for two cache lines; share as in the base table`;
   let before = 0;
   const costs = keys.map((key, i) => {
     const from = before / sum;
@@ -57,7 +62,7 @@ function roundCosts(hold: FittedTime): SomeCosts {
     const to = before / sum;
     // Differences of rounded sums: together they are the whole, to the nanosecond.
     const part = (ns: number) => {
-      const inRound = Math.max(0, Math.round(ns) - handOverNs);
+      const inRound = Math.max(0, Math.round(ns) - HAND_OVER_NS);
       return Math.round(to * inRound) - Math.round(from * inRound);
     };
     return [key, cost(hold, part, source)] as const;
