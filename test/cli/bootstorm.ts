@@ -158,7 +158,7 @@ export function schemaErrors(command: string, document: unknown): unknown[] {
   const schema = (name: string) =>
     JSON.parse(readFileSync(`${checkout}docs/schema/${name}.schema.json`, "utf8"));
   const ajv = new Ajv2020({ allErrors: true });
-  for (const name of ["envelope", "shapes", "doctor", "check", "storm"])
+  for (const name of ["envelope", "shapes", "doctor", "check", "simulate", "storm"])
     ajv.addSchema(schema(name));
   const validate = ajv.getSchema(`${command}.schema.json`) ?? ajv.compile(schema(command));
   validate(document);

@@ -172,7 +172,7 @@ describe("pages in several files", () => {
     );
     // 2 × 2 × 2 points, the control at 1 and 2 processes, and secret pages in one file.
     expect(new Set(asks).size).toBe(11);
-    expect(rounds.length).toBeLessThanOrEqual(33);
+    expect(rounds.length).toBeLessThanOrEqual(3 * (8 + 4 * 2 + 1));
     expect(rounds.every(({ pages }) => pages === 128)).toBe(true);
     for (const { processes, pages, split } of recorded[0]!) {
       expect([processes, pages / split!.files, split!.delayNs]).toEqual([2, 64, 0]);

@@ -14,9 +14,12 @@ export interface TraceJob {
   readonly costs: CostsNs | undefined;
 }
 
-export interface SimulatedTrace {
-  /** A whole file. */
-  readonly bytes: Uint8Array;
+/** A recording that was written, in numbers. */
+export interface SimulatedTrace extends TraceSummary {
+  readonly file: string;
+}
+
+export interface TraceSummary {
   readonly seed: number;
   readonly grain: string;
   /** Of the storm, and of that part of it that the recording covers. */
@@ -29,13 +32,13 @@ export interface SimulatedTrace {
 
 export type TraceMessage =
   | { readonly said: "progress"; readonly done: number }
-  | { readonly said: "done"; readonly trace: SimulatedTrace };
+  | ({ readonly said: "done" } & TraceBytes);
+
+/** The bytes are a whole file. */
+export type TraceBytes = TraceSummary & { readonly bytes: Uint8Array };
 
 /** Simulates in a thread, with progress; an interrupt ends it at once. */
-export function traceInThread(
-  { signal, progress }: Session,
-  job: TraceJob,
-): Promise<SimulatedTrace> {
+export function traceInThread({ signal, progress }: Session, job: TraceJob): Promise<TraceBytes> {
   signal.throwIfAborted();
   const worker = new Worker(new URL("simulate-trace-worker.js", import.meta.url), {
     workerData: job,
@@ -45,7 +48,7 @@ export function traceInThread(
     signal.addEventListener("abort", end, { once: true });
     worker.on("message", (message: TraceMessage) => {
       if (message.said === "progress") progress.step("recording the last point", message.done);
-      else resolve(message.trace);
+      else resolve(message);
     });
     worker.on("error", reject);
     worker.on("exit", () => {
@@ -56,17 +59,17 @@ export function traceInThread(
 }
 
 /** What the recording holds, for the report. */
-export function traceFact(file: string, { fields }: StormPoint, trace: SimulatedTrace): Fact {
+export function traceFact(trace: SimulatedTrace, { fields }: StormPoint): Fact {
   const swept = fields.map(({ path, label }) => `${path} ${label}`).join(", ");
   const which = swept === "" ? "the storm" : `the last point (${swept})`;
   return {
     label: "trace",
-    text: `${file}: ${which}, seed ${trace.seed}, ${formatCount(trace.waits)} lock waits`,
+    text: `${trace.file}: ${which}, seed ${trace.seed}, ${formatCount(trace.waits)} lock waits`,
   };
 }
 
-export function traceCaveats(file: string, point: StormPoint, trace: SimulatedTrace): string[] {
-  const { grain, makespanNs, spanNs, waits, lost } = trace;
+export function traceCaveats(trace: SimulatedTrace, point: StormPoint): string[] {
+  const { file, grain, makespanNs, spanNs, waits, lost } = trace;
   return [
     ...(point.grain === grain
       ? []
@@ -81,6 +84,7 @@ export function traceCaveats(file: string, point: StormPoint, trace: SimulatedTr
   ];
 }
 
-export function traceJson(file: string, { bytes: _, makespanNs, spanNs, ...rest }: SimulatedTrace) {
-  return { file, ...rest, makespanMs: makespanNs / 1e6, spanMs: spanNs / 1e6 };
+/** As `--json` prints it. */
+export function traceJson({ makespanNs, spanNs, ...rest }: SimulatedTrace) {
+  return { ...rest, makespanMs: makespanNs / 1e6, spanMs: spanNs / 1e6 };
 }

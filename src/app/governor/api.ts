@@ -13,7 +13,8 @@ import {
   releaseRequest,
   renewRequest,
 } from "../../core/scenario/govern-request.ts";
-import type { CommitLog } from "./commit-log.ts";
+import type { Causes } from "./causes.ts";
+import type { Change, CommitLog } from "./commit-log.ts";
 import { EventStream } from "./event-stream.ts";
 import { holderRuns } from "./holders.ts";
 import { type Refusal, type Request, refusalOf, refuse, reply, replyText } from "./http.ts";
@@ -30,15 +31,11 @@ export interface ApiOptions {
   readonly log: CommitLog;
   readonly journal: Journal;
   readonly time: GateTime;
+  readonly causes: Causes;
   readonly version: string;
   readonly config: () => GovernConfig;
   /** @returns fields that were changed and wait for a restart */
   readonly reload: () => Promise<readonly string[]>;
-}
-
-/** A request that waits for its permit. */
-interface Waiter {
-  readonly response: ServerResponse;
 }
 
 /** What clients can ask for, and what they are told. */
@@ -47,10 +44,8 @@ export class Api {
   readonly #events = new EventStream();
   readonly #options: ApiOptions;
   readonly #json: PermitJson;
-  readonly #waiters = new Map<number, Set<Waiter>>();
-  /** When the request arrived that made a grant possible. */
-  readonly #causes = new Map<number, bigint>();
-  #causeNs: bigint | undefined;
+  /** Who listens for a waiting permit. */
+  readonly #waiters = new Map<number, Set<ServerResponse>>();
   #isEnding = false;
 
   constructor(options: ApiOptions) {
@@ -103,9 +98,7 @@ export class Api {
   }
 
   /** For each change, once it is written. */
-  readonly written = (event: PermitEvent): void => {
-    const { ledger } = this.#options;
-    const permit = "id" in event ? ledger.find(event.id) : undefined;
+  written({ event, permit }: Change): void {
     switch (event.kind) {
       case "asked":
         this.metrics.asked += 1;
@@ -124,13 +117,13 @@ export class Api {
       case "opened":
         break;
     }
-    this.#events.send(event.kind, () => this.#eventData(event));
-  };
+    this.#events.send(event.kind, () => this.#eventData(event, permit));
+  }
 
   /** The journal fails: nobody can be given anything, so everybody is told. */
-  readonly failed = (failure: BootstormError): void => {
+  failed(failure: BootstormError): void {
     this.#turnAway(this.#unavailable(failure), true);
-  };
+  }
 
   /** No further permits: who waits is told, and keeps the place for the daemon that follows. */
   end(): void {
@@ -183,14 +176,15 @@ export class Api {
     if (known === undefined && holder !== undefined && !holderRuns(holder)) {
       throw new Refused(holderGone(holder));
     }
-    const permit = this.#because(request, () => ledger.ask(this.#askOf(wanted)));
+    const permit = this.#options.causes.because(request, () => ledger.ask(this.#askOf(wanted)));
     if (permit.state === "waiting" && wait) {
       this.#await(permit, response);
       return;
     }
     this.#options.log.after((failure) => {
-      // Who was not told does not have it.
-      if (failure !== undefined || response.destroyed) ledger.end(permit.ask.id, "gave-up");
+      // Who was never told of it does not have it.
+      const isUntold = failure !== undefined || response.destroyed;
+      if (known === undefined && isUntold) ledger.end(permit.ask.id, "gave-up");
     });
     this.#afterwards(response, permit.ask.id);
   }
@@ -216,31 +210,13 @@ export class Api {
     return this.#options.time.nowNs();
   }
 
-  /** Whatever is granted by this work, the request was the cause. */
-  #because<T>({ arrivedNs }: Request, work: () => T): T {
-    this.#causeNs = arrivedNs;
-    try {
-      return work();
-    } finally {
-      this.#causeNs = undefined;
-    }
-  }
-
-  /** For each change when it happens. */
-  readonly noteCause = (event: PermitEvent): void => {
-    if (event.kind === "granted" && this.#causeNs !== undefined) {
-      this.#causes.set(event.id, this.#causeNs);
-    }
-  };
-
   #await({ ask: { id } }: Permit, response: ServerResponse): void {
     const { ledger } = this.#options;
-    const waiter: Waiter = { response };
-    const all = this.#waiters.get(id) ?? new Set();
-    this.#waiters.set(id, all.add(waiter));
+    const all = this.#waiters.get(id) ?? new Set<ServerResponse>();
+    this.#waiters.set(id, all.add(response));
     ledger.attach(id);
     response.once("close", () => {
-      if (!all.delete(waiter)) return;
+      if (!all.delete(response)) return;
       // Nobody is left to be told. If it was granted in this very turn, nobody was.
       if (all.size > 0) ledger.detach(id);
       else {
@@ -250,7 +226,7 @@ export class Api {
     });
   }
 
-  #takeWaiters(id: number): readonly Waiter[] {
+  #takeWaiters(id: number): readonly ServerResponse[] {
     const all = this.#waiters.get(id);
     if (all === undefined) return [];
     const taken = [...all];
@@ -261,18 +237,16 @@ export class Api {
 
   #tellGranted(permit: Permit): void {
     const { id } = permit.ask;
-    for (const { response } of this.#takeWaiters(id)) {
+    for (const response of this.#takeWaiters(id)) {
       reply(response, 200, { permit: this.#json.of(permit) });
     }
     this.metrics.wait.observe((permit.grantedNs! - permit.askedNs) / 1e9);
-    const causeNs = this.#causes.get(id);
-    if (causeNs === undefined) return;
-    this.#causes.delete(id);
-    this.metrics.decision.observe(Number(process.hrtime.bigint() - causeNs) / 1e9);
+    const seconds = this.#options.causes.takeSeconds(id);
+    if (seconds !== undefined) this.metrics.decision.observe(seconds);
   }
 
   #tellEnded(permit: Permit): void {
-    for (const { response } of this.#takeWaiters(permit.ask.id)) {
+    for (const response of this.#takeWaiters(permit.ask.id)) {
       const isLate = permit.ask.deadlineNs !== undefined && permit.how === "gave-up";
       this.#refuse(response, isLate ? this.#deadlinePassed(permit) : this.#permitEnded(permit));
     }
@@ -282,7 +256,7 @@ export class Api {
     const { ledger } = this.#options;
     const ids = [...this.#waiters.keys()];
     for (const id of ids) {
-      for (const { response } of this.#takeWaiters(id)) this.#refuse(response, refusal);
+      for (const response of this.#takeWaiters(id)) this.#refuse(response, refusal);
       if (end) ledger.end(id, "gave-up");
     }
   }
@@ -316,7 +290,7 @@ export class Api {
     const { outcome, bootMs, cpuMs } = wanted;
     const { ledger } = this.#options;
     const gaveUp = permit.state === "waiting" || outcome === "gave-up";
-    this.#because(request, () => {
+    this.#options.causes.because(request, () => {
       if (gaveUp) ledger.end(permit.ask.id, "gave-up");
       else {
         ledger.end(permit.ask.id, "released", {
@@ -366,13 +340,7 @@ export class Api {
     if (!this.#events.add(response)) throw new Refused(tooManyListeners(this.#events.clients));
   }
 
-  #eventData(event: PermitEvent): unknown {
-    const permit =
-      event.kind === "asked"
-        ? this.#options.ledger.find(event.ask.id)
-        : "id" in event
-          ? this.#options.ledger.find(event.id)
-          : undefined;
+  #eventData(event: PermitEvent, permit: Permit | undefined): unknown {
     const { kind, atNs } = event;
     const cap = event.kind === "granted" && event.cap !== undefined ? { cap: event.cap } : {};
     if (permit !== undefined) return { kind, atNs, ...cap, permit: this.#json.of(permit) };

@@ -1,5 +1,5 @@
 import type { BootstormError } from "../../core/error.ts";
-import type { LedgerState, PermitEvent } from "../../core/govern/permit.ts";
+import type { LedgerState, Permit, PermitEvent } from "../../core/govern/permit.ts";
 import type { Journal } from "./journal.ts";
 
 const RETRY_MS = 250;
@@ -7,12 +7,18 @@ const RETRY_MS = 250;
 /** Told when all that was recorded before is written, or why it could not be. */
 export type AfterWrite = (failure: BootstormError | undefined) => void;
 
+/** An event, and the permit as it became by it. */
+export interface Change {
+  readonly event: PermitEvent;
+  readonly permit: Permit | undefined;
+}
+
 export interface CommitLogOptions {
   readonly journal: Journal;
   /** The state with all that was recorded. */
   readonly snapshot: () => LedgerState;
-  /** An event is written: now it may be told. In the order of their recording. */
-  readonly written: (event: PermitEvent) => void;
+  /** A change is written: now it may be told. In the order of their recording. */
+  readonly written: (change: Change) => void;
   /** The journal has begun to fail; called before the next attempt, after those that wait to hear. */
   readonly failed: (failure: BootstormError) => void;
   readonly say: (text: string) => void;
@@ -25,7 +31,7 @@ export interface CommitLogOptions {
  */
 export class CommitLog {
   readonly #options: CommitLogOptions;
-  #untold: PermitEvent[] = [];
+  #untold: Change[] = [];
   #actions: AfterWrite[] = [];
   #immediate: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -40,9 +46,9 @@ export class CommitLog {
     return this.#failure;
   }
 
-  record(event: PermitEvent): void {
-    this.#options.journal.append(event);
-    this.#untold.push(event);
+  record(change: Change): void {
+    this.#options.journal.append(change.event);
+    this.#untold.push(change);
     // While it fails, the timer tries again.
     if (this.#retry === undefined) this.#immediate ??= setImmediate(() => this.commit());
   }
@@ -76,7 +82,7 @@ export class CommitLog {
     const { journal, snapshot, written, say } = this.#options;
     if (this.#failure !== undefined) say("the journal can be written again; permits are granted");
     this.#failure = undefined;
-    const events = this.#untold;
+    const changes = this.#untold;
     const actions = this.#actions;
     this.#untold = [];
     this.#actions = [];
@@ -85,7 +91,7 @@ export class CommitLog {
       const problem = journal.begin(snapshot());
       if (problem !== undefined) say(`the journal stays long: ${problem.why}`);
     }
-    for (const event of events) written(event);
+    for (const change of changes) written(change);
     for (const action of actions) action(undefined);
   }
 

@@ -6,6 +6,7 @@ import { emptyLedger, type Ledger, openLedger } from "../../core/govern/ledger.t
 import type { LedgerState, PermitEvent } from "../../core/govern/permit.ts";
 import type { GovernConfig } from "../../core/scenario/govern-config.ts";
 import { Api } from "./api.ts";
+import { Causes } from "./causes.ts";
 import { monotonicTime } from "./clock.ts";
 import { CommitLog } from "./commit-log.ts";
 import { HolderWatch, holderRuns } from "./holders.ts";
@@ -170,26 +171,26 @@ function putTogether({ version, say, reread, ...options }: GovernorOptions, past
   const log = new CommitLog({
     journal,
     snapshot: () => ledger.snapshot(),
-    written: (event) => api.written(event),
+    written: (change) => api.written(change),
     failed: (failure) => api.failed(failure),
     say,
   });
-  const noteGrant: ((event: PermitEvent) => void)[] = [];
+  const causes = new Causes();
   const ledger = openLedger(
     {
       time,
       runs: holderRuns,
       record: (event, permit) => {
-        log.record(event);
+        log.record({ event, permit });
         holders.note(permit);
-        for (const note of noteGrant) note(event);
+        causes.note(event);
       },
     },
     past.state,
     past.events,
   );
-  const api = new Api({ ledger, log, journal, time, version, config: () => config, reload });
-  noteGrant.push(api.noteCause);
+  const parts = { ledger, log, journal, time, causes };
+  const api = new Api({ ...parts, version, config: () => config, reload });
   for (const permit of ledger.live()) holders.note(permit);
   if (!isEqual(ledger.policy, config.policy)) ledger.setPolicy(config.policy);
 

@@ -9,7 +9,7 @@ export type { Ratio };
 
 /**
  * What made us call a lock by its name.
- * `symbol`: the kernel's symbol table has the address. `caller`: the functions that wait for it are
+ * `symbol`: the kernel's symbol table has the address; of a simulated kernel, the model has. `caller`: the functions that wait for it are
  * those that take this lock. `none`: only the address is known.
  */
 export type LockEvidence = "symbol" | "caller" | "none";

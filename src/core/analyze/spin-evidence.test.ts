@@ -9,3 +9,8 @@ test.each([
 ] as const)("a waiter in %s tells: %s", (slowpath, visibility) => {
   expect(spinEvidence(traceOf([{ t: 0, waitNs: 1, stack: [slowpath, "x"] }]))).toBe(visibility);
 });
+
+test("a simulation sees every waiter, whatever its stacks show", () => {
+  const { meta, ...trace } = traceOf([{ t: 0, waitNs: 1, stack: ["x"] }]);
+  expect(spinEvidence({ ...trace, meta: { ...meta, source: "sim" } })).toBe("all");
+});

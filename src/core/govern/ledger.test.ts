@@ -335,7 +335,7 @@ test("24 hours with random faults: the history is sound, and in the end nothing 
       expect(history.filter(({ kind }) => kind === "granted").length).toBeGreaterThan(500);
       expect(checkHistory(history, { toleranceNs: 0 })).toEqual([]);
     }),
-    { numRuns: 12 },
+    { numRuns: 8 },
   );
 });
 

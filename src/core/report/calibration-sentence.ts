@@ -13,7 +13,7 @@ export function calibrationAnswer({ kernel, calibration, slowdown }: Calibration
   const host = kernelInShort(kernel);
   return showsLock(slowdown)
     ? prose`On this host (${host}) a direct-map change ${fit}.`
-    : prose`On this host (${host}) the hold of the direct-map lock cannot be told: ${processes(slowdown.processes)} lose not clearly more by running together (${ratioText(slowdown.secret.value)}) than with plain memory (${ratioText(slowdown.plain.value)}), which takes no such lock. The best fit, weakly identified, ${fit}.`;
+    : prose`On this host (${host}) the hold of the direct-map lock cannot be told: ${processes(slowdown.processes)} lose not clearly more by running together (${ratioText(slowdown.secret.value)}) than with plain memory (${ratioText(slowdown.plain.value)}), which takes no such lock. In the best fit, weakly identified, a direct-map change ${fit}.`;
 }
 
 export function calibrationFindings({

@@ -1,5 +1,5 @@
 import type { InvestigateResult } from "../analyze/investigate.ts";
-import type { ContentionResult, PressureResult } from "../analyze/result.ts";
+import type { ContentionResult, PressureResult, TraceSummary } from "../analyze/result.ts";
 import { assertNever } from "../assert.ts";
 import type { SpinlockVisibility } from "../facts/spinlock-visibility.ts";
 import { formatCount, formatNs } from "../units.ts";
@@ -37,7 +37,12 @@ function superlinearCaveats({ scaling }: PressureResult): readonly Prose[] {
 
 /** What to doubt in any table of lock waits. */
 export function contentionCaveats(contention: ContentionResult): readonly Prose[] {
-  return [...lossCaveats(contention), ...nameCaveats(contention), ...observerCaveats(contention)];
+  return [
+    ...simulatedCaveats(contention),
+    ...lossCaveats(contention),
+    ...nameCaveats(contention),
+    ...observerCaveats(contention),
+  ];
 }
 
 /**
@@ -65,21 +70,37 @@ export function visibilityCaveats(visibility: SpinlockVisibility): readonly Pros
   }
 }
 
-function lossCaveats({ trace }: ContentionResult): readonly Prose[] {
-  const { lost, events, rejects } = trace;
-  const rejected = rejects.reduce((sum, reject) => sum + reject.count, 0);
+/** True when nothing of a trace was measured. */
+export function isSimulated({ source }: TraceSummary): boolean {
+  return source === "sim";
+}
+
+function simulatedCaveats({ trace }: ContentionResult): readonly Prose[] {
+  if (!isSimulated(trace)) return [];
   return [
-    ...(lost > 0
-      ? [
-          prose`${formatCount(lost)} lock events were lost beside ${formatCount(events)} kept: waits are undercounted.`,
-        ]
-      : []),
+    prose`This is a simulated storm: nothing was measured. Processes are its VMs; their numbers, and the addresses of locks, are the simulator's. ${code("sev_cmd_mutex")} is the queue of the PSP.`,
+  ];
+}
+
+function lossCaveats({ trace }: ContentionResult): readonly Prose[] {
+  const rejected = trace.rejects.reduce((sum, reject) => sum + reject.count, 0);
+  return [
+    ...(trace.lost > 0 ? [lossCaveat(trace)] : []),
     ...(rejected > 0
       ? [
           prose`${formatCount(rejected)} events could not be paired or read and are left out; the reasons are counted below.`,
         ]
       : []),
   ];
+}
+
+function lossCaveat(trace: TraceSummary): Prose {
+  const lost = formatCount(trace.lost);
+  const kept = formatCount(trace.events);
+  if (isSimulated(trace)) {
+    return prose`The recording ends when it is full, after ${kept} waits: ${lost} later ones are left out.`;
+  }
+  return prose`${lost} lock events were lost beside ${kept} kept: waits are undercounted.`;
 }
 
 function nameCaveats({ rows }: ContentionResult): readonly Prose[] {

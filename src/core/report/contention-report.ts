@@ -1,7 +1,7 @@
 import type { ContentionResult, LockWaitRow, WaitTimeline } from "../analyze/result.ts";
 import type { SpinlockVisibility } from "../facts/spinlock-visibility.ts";
 import { formatNs, formatShare } from "../units.ts";
-import { contentionCaveats, visibilityCaveats } from "./caveats.ts";
+import { contentionCaveats, isSimulated, visibilityCaveats } from "./caveats.ts";
 import { traceFacts } from "./footer.ts";
 import type { Maker } from "./investigate-report.ts";
 import { lockTable } from "./lock-table.ts";
@@ -51,7 +51,8 @@ export function contentionInputCaveats({
 }
 
 function answer({ rows, totals, trace }: ContentionResult): Prose {
-  const span = `In ${formatNs(trace.spanNs)} on ${cpus(trace.cpuCount)}`;
+  const of = isSimulated(trace) ? " of a simulated storm" : "";
+  const span = `In ${formatNs(trace.spanNs)}${of} on ${cpus(trace.cpuCount)}`;
   const top = rows[0];
   if (top === undefined) return prose`${span} no wait for a lock was seen.`;
   const burnt = rows

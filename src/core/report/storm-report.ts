@@ -37,7 +37,7 @@ export function stormReport(storm: StormReport): Report {
     findings: stormFindings(curve),
     sections: [
       ...(curve.x === undefined ? [] : [curveSection(curve, view)]),
-      pointSection(points, view.unit === "percent" ? curve : undefined),
+      pointSection(points, view.unit === "percent" && curve.x !== undefined ? curve : undefined),
       stormLockSection(points, curve),
       caveatSection(doubts),
       obtainedSection(storm.obtained),

@@ -4,10 +4,10 @@ import type { Readable } from "node:stream";
 const REST_MS = 1;
 
 /**
- * Reads a stream whose writer writes byte by byte, as VMMs do with a serial line. To be woken for
- * each byte would cost 30 µs of CPU time, 50 ms for a boot with 1,500 bytes of console: the guests
- * would boot slower for being watched. The first piece after a silence comes at once, later ones at
- * most a millisecond late.
+ * Reads a stream whose writer writes byte by byte, as VMMs do with a serial line. A boot of Debian's
+ * kernel with 2,500 bytes of console woke us 1,200 times and took 25 to 50 ms of our CPU time, which
+ * its neighbours lacked; so it wakes us 60 times. The first piece after a silence comes at once, later
+ * ones at most a millisecond late.
  * @param stream  buffers no more than it has been given (`withoutReadingAhead`), else pausing it
  * wakes nobody less
  */

@@ -29,13 +29,14 @@ export async function sampleVm(
 ): Promise<VmSample> {
   // The times first: a VM that is about to end has the fewest moments for them.
   const cpu = cpuNs(pid);
-  const told = vcpuTids && vcpuTimes(pid, vcpuTids);
-  const threads = threadNames(pid);
-  const named = Object.keys(threads).filter((tid) => VCPU_NAME.test(threads[tid]!));
+  const tids = tidsOf(pid);
+  const told = vcpuTids && vcpuTimes(vcpuTids, tids);
+  const threads = threadNames(tids);
+  const named = tids.filter((tid) => VCPU_NAME.test(threads[tid] ?? ""));
   return defined({
     cpuNs: cpu,
-    ...(told ?? vcpuTimes(pid, named.map(Number))),
-    threads: Object.keys(threads).length === 0 ? undefined : threads,
+    ...(told ?? vcpuTimes(named, tids)),
+    threads: tids.length === 0 ? undefined : threads,
     memoryBytes: await memoryBytes(pid),
   });
 }
@@ -51,17 +52,23 @@ function cpuNs(pid: number): number | undefined {
   return (Number(user) + Number(system)) * NS_PER_TICK;
 }
 
-/** schedstat: `812345678 2345678 1234`, ns on a CPU, ns runnable without one, times it was put on one. */
+/**
+ * schedstat: `812345678 2345678 1234`, ns on a CPU, ns runnable without one, times it was put on one.
+ * Of a thread it is read as /proc/TID/schedstat: to have looked into /proc/PID/task makes the kernel
+ * search there when the process ends, for milliseconds and in our time (release_task() →
+ * proc_invalidate_siblings_dcache(), Linux 6.18).
+ * @param tids  all threads of the process: what a VMM tells may be anything
+ */
 function vcpuTimes(
-  pid: number,
+  vcpuTids: readonly number[],
   tids: readonly number[],
 ): { vcpuCpuNs?: number; vcpuRunDelayNs?: number } {
-  const rows = tids.flatMap((tid) => {
-    const text = textOf(`/proc/${pid}/task/${tid}/schedstat`);
+  const rows = vcpuTids.flatMap((tid) => {
+    const text = tids.includes(tid) ? textOf(`/proc/${tid}/schedstat`) : undefined;
     return text === undefined ? [] : [text.split(" ").map(Number)];
   });
   // The time of some of the vCPUs would be no answer; a kernel without schedstats writes zeros.
-  if (rows.length === 0 || rows.length < tids.length) return {};
+  if (rows.length === 0 || rows.length < vcpuTids.length) return {};
   const vcpuCpuNs = sumOf(rows, 0);
   return vcpuCpuNs === 0 ? {} : { vcpuCpuNs, vcpuRunDelayNs: sumOf(rows, 1) };
 }
@@ -70,21 +77,21 @@ function sumOf(rows: readonly number[][], column: number): number {
   return rows.reduce((sum, row) => sum + row[column]!, 0);
 }
 
-function threadNames(pid: number): Record<string, string> {
-  const names: Record<string, string> = {};
-  for (const tid of tidsOf(pid)) {
-    const name = textOf(`/proc/${pid}/task/${tid}/comm`);
-    if (name !== undefined) names[tid] = plainLines(name)[0] ?? "";
-  }
-  return names;
-}
-
-function tidsOf(pid: number): string[] {
+function tidsOf(pid: number): number[] {
   try {
-    return readdirSync(`/proc/${pid}/task`).slice(0, THREADS_MAX);
+    return readdirSync(`/proc/${pid}/task`).slice(0, THREADS_MAX).map(Number);
   } catch {
     return []; // It has ended.
   }
+}
+
+function threadNames(tids: readonly number[]): Record<string, string> {
+  const names: Record<string, string> = {};
+  for (const tid of tids) {
+    const name = textOf(`/proc/${tid}/comm`);
+    if (name !== undefined) names[tid] = plainLines(name)[0] ?? "";
+  }
+  return names;
 }
 
 /** Pss shares the VMM's program among all that run it; Rss gives each all of it. */

@@ -80,9 +80,9 @@ export function define(command: Command): void {
       "after",
       `
 Examples:
-  sudo bootstorm calibrate --yes                     all CPUs; with root, lock waits as a check
-  bootstorm calibrate --processes 1,2,4,8 --out lab.json
-  bootstorm simulate mine.yaml --set host.costs.table=lab.json`,
+  sudo bootstorm calibrate --yes          all CPUs; with root, lock waits as a check
+  bootstorm calibrate --out lab.json      for scenarios: host.costs.table: lab.json
+  bootstorm calibrate --rounds 60 --yes   narrower intervals`,
     )
     .action((flags: Flags) => runCommand(command, (session) => calibrate(session, flags)));
 }

@@ -4,18 +4,28 @@ import type { Command } from "commander";
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { stormReport } from "../../../core/report/storm-report.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
-import { writeFileAtomic } from "../../../host/store/atomic.ts";
+import type { Scenario } from "../../../core/scenario/scenario.ts";
+import { requireWritable, writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
+import { type CostFiles, costsOfFile } from "../simulate-costs.ts";
 import { changesOf, type ScenarioFlags, setField, sweepField } from "../simulate-flags.ts";
 import { pointJson } from "../simulate-json.ts";
 import { simulatePoints } from "../simulate-run.ts";
 import { scenarioWith } from "../simulate-scenario.ts";
+import {
+  type SimulatedTrace,
+  traceCaveats,
+  traceFact,
+  traceInThread,
+  traceJson,
+} from "../simulate-trace.ts";
 import { shellWord, simulationCaveats, simulationFacts } from "../simulate-words.ts";
 import { textSize } from "../terminal.ts";
 import { VERSION } from "../version.ts";
 
 interface Flags extends ScenarioFlags {
+  readonly trace?: string;
   readonly html?: string;
 }
 
@@ -51,6 +61,11 @@ export function define(command: Command): void {
       "instead: until the 95 % interval of the mean boot time is so narrow (default: none)",
       numberWithin(0.01, 50),
     )
+    .option(
+      "--trace <file>",
+      "write the lock waits of the last point's first storm, for contention (default: none)",
+      fileName,
+    )
     .option("--html <file>", "write the report as one HTML page (default: none)", fileName);
   withCommonFlags(command)
     .addHelpText(
@@ -67,17 +82,26 @@ Examples:
 }
 
 async function simulate(session: Session, name: string, flags: Flags): Promise<Answer> {
+  for (const path of [flags.trace, flags.html]) if (path !== undefined) await requireWritable(path);
   const { scenario, points: asked, costFiles } = await scenarioWith(name, changesOf(flags));
   const points = await simulatePoints(session, asked, costFiles);
+  const traced = await traceOf(session, flags.trace, asked.at(-1)!.scenario, costFiles);
   const reproduce = commandOf(name, flags);
-  const caveats = simulationCaveats(scenario, points, costFiles);
+  const last = points.at(-1)!;
+  const caveats = [
+    ...simulationCaveats(scenario, points, costFiles),
+    ...(traced === undefined ? [] : traceCaveats(traced, last)),
+  ];
   const report = stormReport({
     name: scenario.name,
     title: scenario.title,
     points,
     view: scenario.chart,
     caveats,
-    obtained: simulationFacts(scenario, points),
+    obtained: [
+      ...simulationFacts(scenario, points),
+      ...(traced === undefined ? [] : [traceFact(traced, last)]),
+    ],
     reproduce: [reproduce],
     version: VERSION,
   });
@@ -93,10 +117,25 @@ async function simulate(session: Session, name: string, flags: Flags): Promise<A
       seed,
       grain,
       ...(errorBound > 0 ? { errorBound } : {}),
+      ...(traced === undefined ? {} : { trace: traceJson(traced) }),
     },
     caveats,
     text: terminalReport(report, textSize()),
   };
+}
+
+/** Records one storm of a point, that of its first replication; nothing when no file is asked for. */
+async function traceOf(
+  session: Session,
+  file: string | undefined,
+  scenario: Scenario,
+  costFiles: CostFiles,
+): Promise<SimulatedTrace | undefined> {
+  if (file === undefined) return undefined;
+  const costs = costsOfFile(scenario, costFiles);
+  const { bytes, ...summary } = await traceInThread(session, { scenario, costs });
+  await writeFileAtomic(file, bytes, { shared: true });
+  return { file, ...summary };
 }
 
 /** The command line that asks the same again. */
