@@ -2,7 +2,7 @@
 export interface Random {
   /** Uniform integer in 0..2^32−1. */
   u32(): number;
-  /** Uniform integer in 0..limit−1, without modulo bias. */
+  /** Uniform integer in 0..limit−1, without modulo bias. @param limit  1 to 2^32 */
   below(limit: number): number;
 }
 

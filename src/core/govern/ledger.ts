@@ -238,6 +238,7 @@ export function openLedger(
   }
 
   function endHold(): void {
+    cancelHold?.();
     cancelHold = undefined;
     for (const { ask } of takeHeld()) askPolicy(ask);
   }
@@ -261,8 +262,10 @@ export function openLedger(
       touch(known.ask.id);
       return known;
     }
-    const id = book.nextId;
     const atNs = time.nowNs();
+    // The timer may be late; who was held goes before who comes now.
+    if (cancelHold !== undefined && atNs >= heldUntilNs) endHold();
+    const id = book.nextId;
     commit({ kind: "asked", atNs, ask: { id, ...wanted } });
     if (atNs < heldUntilNs) outside.add(id);
     else askPolicy({ id, ...wanted });

@@ -247,6 +247,8 @@ function cpuFinding(ready: readonly ReadyPoint[]): Prose[] {
   );
   const [first, last] = [known[0], known.at(-1)];
   if (first === undefined || last === undefined || first === last) return [];
+  // The kernel counts in hundredths of a second: of very short boots it may have seen nothing.
+  if (first.meanMs === 0) return [];
   const change = last.meanMs / first.meanMs - 1;
   const said =
     Math.abs(change) < CHANGE_FROM - 1

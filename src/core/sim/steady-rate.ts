@@ -95,12 +95,13 @@ export class SteadyRates {
       return sum / ns;
     });
     const spinNs = (r: typeof after, at: number) => r.cpu.spin * topology.cpus * at;
+    const spunNs = spinNs(after, storm.nowNs) - spinNs(before.result, before.ns);
     return {
       operations,
       locks: after.locks.map((lock, i) => lockRate(before.result.locks[i]!, lock, ns, before.ns)),
       flushes: (after.flushes - before.result.flushes) / ns,
       backgroundOperations: done.subarray(count).reduce((a, b) => a + b, 0) / ns,
-      spinning: (spinNs(after, storm.nowNs) - spinNs(before.result, before.ns)) / ns,
+      spinning: Math.max(0, spunNs) / ns, // Shares are rounded: none may come out as less.
     };
   }
 
