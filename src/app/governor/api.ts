@@ -349,7 +349,7 @@ export class Api {
 
   #state(): unknown {
     const { ledger, log, journal } = this.#options;
-    const { lease, queueMax, signals, enforcement, whenUnavailable } = this.#options.config();
+    const { lease, queueMax, signals, whenUnavailable } = this.#options.config();
     const { policy, ...permits } = ledger.gauges();
     const waiting = firstWaiting(ledger);
     const cpuPressure = this.#cpuPressure();
@@ -368,7 +368,6 @@ export class Api {
         lease,
         queueMax,
         signals,
-        enforcement,
         whenUnavailable,
       },
     };

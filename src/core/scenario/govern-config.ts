@@ -13,13 +13,8 @@ const count = (min: number, max: number) => z.int().min(min).max(max);
 const path = () => z.string().min(1).max(4096);
 const ms = (min: number, max: number) => count(min, max);
 
-/** What a host without any measurement can be given; the first that there is. */
-const DEFAULT_POLICY = [
-  {
-    name: POLICIES.has("boot-cap-work") ? ("boot-cap-work" as const) : ("boot-cap-delay" as const),
-    options: {},
-  },
-];
+/** It follows boot times, which launchers tell; what others steer by, the daemon does not measure. */
+const DEFAULT_POLICY = [{ name: "boot-cap-gradient" as const, options: {} }];
 
 const listen = z
   .strictObject({
@@ -35,22 +30,12 @@ const lease = z.strictObject({
 });
 
 const signals = z.strictObject({
-  everyMs: ms(100, 60_000).default(1000).describe("how often the host is looked at"),
-  lockWait: z
-    .enum(["auto", "off"])
-    .default("auto")
-    .describe("share of lock wait, where the host lets us record it"),
   cpuPressure: z
     .enum(["auto", "off"])
     .default("auto")
-    .describe("share of time in which tasks wait for a CPU (PSI), where the kernel tells"),
-});
-
-const enforcement = z.strictObject({
-  mode: z
-    .enum(["dry-run", "on"])
-    .default("dry-run")
-    .describe("whether running VMs are slowed, or it is only said which would be"),
+    .describe(
+      "share of time in which tasks wait for a CPU (PSI), where the kernel tells: shown, nothing steers by it",
+    ),
 });
 
 export const governConfigSchema = z
@@ -69,7 +54,6 @@ export const governConfigSchema = z
       .default(4)
       .describe("a journal that has grown by this much is rewritten as a snapshot"),
     signals: signals.prefault({}),
-    enforcement: enforcement.prefault({}),
     whenUnavailable: z
       .enum(["open", "closed"])
       .default("closed")
