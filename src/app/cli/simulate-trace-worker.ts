@@ -19,4 +19,4 @@ const { spanNs, events, lost } = trace.meta;
 const { seed, grain, makespanNs } = result;
 const bytes = writeTrace(trace);
 const summary = { seed, grain, makespanNs, spanNs, waits: events, lost };
-say({ said: "done", ...summary, bytes }, [bytes.buffer]);
+say({ said: "done", bytes, summary }, [bytes.buffer]);

@@ -34,8 +34,11 @@ export type TraceMessage =
   | { readonly said: "progress"; readonly done: number }
   | ({ readonly said: "done" } & TraceBytes);
 
-/** The bytes are a whole file. */
-export type TraceBytes = TraceSummary & { readonly bytes: Uint8Array };
+export interface TraceBytes {
+  /** A whole file. */
+  readonly bytes: Uint8Array;
+  readonly summary: TraceSummary;
+}
 
 /** Simulates in a thread, with progress; an interrupt ends it at once. */
 export function traceInThread({ signal, progress }: Session, job: TraceJob): Promise<TraceBytes> {

@@ -116,12 +116,11 @@ export class ProgramTree {
   }
 }
 
-/** The kernel functions that ask for a lock in the last step before `pc` that takes it. */
-export function stackOfLock(program: Program, pc: number, lock: number): readonly string[] {
-  let step = pc - 1;
-  while (step >= 0 && (program.code[step] !== CODE.lock || program.arg[step] !== lock)) step -= 1;
+/** The kernel functions that ask for the lock which was last asked for before step `pc`. */
+export function stackOfLock({ code, stacks }: Program, pc: number): readonly string[] {
+  const step = code.lastIndexOf(CODE.lock, pc - 1);
   assert(step >= 0, "who waits for a lock has asked for it");
-  return program.stacks[step]!;
+  return stacks[step]!;
 }
 
 interface MicroOp {

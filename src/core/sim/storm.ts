@@ -647,7 +647,7 @@ export class Storm {
       cpu: this.#cpus.lastOf(task),
       requestNs,
       waitNs,
-      stack: stackOfLock(program, pc, lock),
+      stack: stackOfLock(program, pc),
     });
   }
 }

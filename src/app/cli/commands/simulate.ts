@@ -133,7 +133,7 @@ async function traceOf(
 ): Promise<SimulatedTrace | undefined> {
   if (file === undefined) return undefined;
   const costs = costsOfFile(scenario, costFiles);
-  const { bytes, ...summary } = await traceInThread(session, { scenario, costs });
+  const { bytes, summary } = await traceInThread(session, { scenario, costs });
   await writeFileAtomic(file, bytes, { shared: true });
   return { file, ...summary };
 }
