@@ -46,7 +46,10 @@ export function define(command: Command, trailing: readonly string[]): void {
       "Say who waits for which lock, called from where. Without a file it records this machine " +
         "(as root), for a time or while a command runs.",
     )
-    .argument("[file]", "a recording: saved by --save, by simulate --trace, or the text of perf script")
+    .argument(
+      "[file]",
+      "a recording: saved by --save, by simulate --trace, or the text of perf script",
+    )
     .option("--live", "record this machine; the default without a file")
     .option(
       "--seconds <n>",
