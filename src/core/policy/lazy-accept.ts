@@ -8,14 +8,14 @@ export const LAZY_ACCEPT_FIELDS = {
     type: "number",
     min: 0.01,
     max: 1,
-    default: 0.1, // numbers.md §6 accept.lazy_fraction: 0.02–0.3, an assumption.
+    default: 0.1, // Assumed; 0.02 to 0.3 is plausible.
     title: "share of its memory that a guest accepts before it is ready",
   },
   minMiB: {
     type: "integer",
     min: 1,
     max: 1_048_576,
-    default: 512, // What firmware accepts by itself before it hands over (numbers.md §6).
+    default: 512, // Assumed: what firmware accepts by itself before it hands over.
     title: "MiB that are accepted at least",
   },
 } as const;

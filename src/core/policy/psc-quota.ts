@@ -51,7 +51,7 @@ export const PSC_QUOTA_FIELDS = {
     type: "integer",
     min: PAGES_PER_SECOND_MIN,
     max: PAGES_PER_SECOND_MAX,
-    // 1 / 3.7 µs of serial work per page on the host of 2022 (numbers.md §7).
+    // 1 / 3.7 µs: the serial work of a page in the storm of SEVeriFast, a host of 2022.
     default: 270_000,
     title: "4 KiB pages per second that the host converts for all",
   },
