@@ -79,7 +79,8 @@ export class Storm {
 
   readonly #readyNs: Float64Array;
   #vmsLeft: number;
-  /** Until a run pauses. */
+  /** Page operations of all runs that have ended, and what is left of this one. */
+  #operations = 0;
   #operationsLeft = 0;
   #events = 0;
 
@@ -127,7 +128,8 @@ export class Storm {
   /** Runs to the end, or until that many page operations are done. */
   run(operations = Number.POSITIVE_INFINITY): void {
     const calendar = this.#calendar;
-    this.#operationsLeft = operations - this.operations;
+    const most = Math.min(operations - this.#operations, Number.MAX_SAFE_INTEGER);
+    this.#operationsLeft = most;
     while (this.#vmsLeft > 0 && this.#operationsLeft > 0) {
       const id = calendar.pop();
       assert(id >= 0, "VMs that are not ready have something to wait for");
@@ -135,6 +137,7 @@ export class Storm {
       if (id < this.#tasks.count) this.#advance(id, calendar.now);
       else this.#admission.event(id, calendar.now);
     }
+    this.#operations += most - this.#operationsLeft;
   }
 
   /** All VMs are ready. */
@@ -143,7 +146,7 @@ export class Storm {
   }
 
   get operations(): number {
-    return this.#operationsOf.reduce((sum, operations) => sum + operations, 0);
+    return this.#operations;
   }
 
   get events(): number {
@@ -170,7 +173,7 @@ export class Storm {
       psp: this.#psp,
       cpus: this.#cpus,
       readyNs: this.#readyNs,
-      operations: this.operations,
+      operations: this.#operations,
       events: this.#events,
       flushes: this.#interrupts.count,
     });
