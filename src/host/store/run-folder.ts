@@ -28,12 +28,42 @@ export interface RunFolder {
  * @throws BootstormError CANNOT_WRITE, also when a file could not be made in it
  */
 export async function createRunFolder(path: string): Promise<RunFolder> {
-  const folder = resolve(path);
-  const written: string[] = [];
-  const made: string[] = [];
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 }).catch((error) => {
     throw cannotWrite(path, error);
   });
+  return openRunFolder(path, first);
+}
+
+/**
+ * Makes a folder that nobody else has: `path`, or where that is there already `path-2`, `path-3` …
+ * @throws BootstormError CANNOT_WRITE, also when a file could not be made in it
+ */
+export async function createFreshRunFolder(path: string): Promise<RunFolder> {
+  const { fresh, topmost } = await makeFresh(path).catch((error) => {
+    throw cannotWrite(path, error);
+  });
+  return openRunFolder(fresh, topmost);
+}
+
+async function makeFresh(path: string): Promise<{ fresh: string; topmost: string }> {
+  const above = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  for (let number = 1; ; number += 1) {
+    const fresh = number === 1 ? path : `${path}-${number}`;
+    try {
+      await mkdir(fresh, { mode: 0o700 });
+      return { fresh, topmost: above ?? fresh };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** @param topmost  the uppermost folder that was made for it; undefined: it was there */
+async function openRunFolder(path: string, topmost: string | undefined): Promise<RunFolder> {
+  const folder = resolve(path);
+  const first = topmost === undefined ? undefined : resolve(topmost);
+  const written: string[] = [];
+  const made: string[] = [];
 
   async function write(name: string, content: string | Uint8Array): Promise<void> {
     const file = join(folder, name);

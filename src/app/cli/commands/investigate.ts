@@ -17,7 +17,7 @@ import { proseText } from "../../../core/report/prose.ts";
 import { talkParts } from "../../../core/report/talk-story.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { probeHost } from "../../../host/probe/host.ts";
-import { createRunFolder, type RunFolder } from "../../../host/store/run-folder.ts";
+import type { RunFolder } from "../../../host/store/run-folder.ts";
 import { fileName } from "../arguments.ts";
 import { conclude, loadCommand } from "../conclude.ts";
 import { type KernelVerdicts, kernelVerdicts, kernelVerdictsJson } from "../kernel-verdicts.ts";
@@ -25,7 +25,7 @@ import { type LoadOptions, type LoadRun, runLoad } from "../load.ts";
 import { addLoadFlags, type LoadFlags, loadOptions } from "../load-flags.ts";
 import { maker } from "../maker.ts";
 import { missingOf } from "../missing.ts";
-import { newRunFolder } from "../new-run-folder.ts";
+import { createOutFolder } from "../out-folder.ts";
 import { predict } from "../predict.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
 import { requireNoRun } from "../storm/run-file.ts";
@@ -64,10 +64,10 @@ Examples:
     .action((flags: Flags) =>
       runCommand(command, async (session) => {
         const options = { ...loadOptions(flags), storm: flags.storm };
-        const out = flags.out ?? newRunFolder();
-        if (options.storm) requireNoRun(join(out, STORM_FOLDER));
+        const { out } = flags;
+        if (options.storm && out !== undefined) requireNoRun(join(out, STORM_FOLDER));
         // Before the work, so that a full or forbidden disk is known before a minute is spent.
-        const folder = await createRunFolder(out);
+        const folder = await createOutFolder(out);
         try {
           return await investigate(session, options, folder);
         } catch (error) {

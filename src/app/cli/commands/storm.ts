@@ -9,7 +9,7 @@ import { cpusForPressure } from "../../../host/secretmem/cpus.ts";
 import { createRunFolder, type RunFolder } from "../../../host/store/run-folder.ts";
 import { agreeToSplits, whyNoRecording } from "../load.ts";
 import { powersUpTo } from "../load-flags.ts";
-import { newRunFolder } from "../new-run-folder.ts";
+import { createOutFolder } from "../out-folder.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
 import { scenarioWith } from "../simulate-scenario.ts";
 import { shellWord } from "../simulate-words.ts";
@@ -54,9 +54,8 @@ Examples:
 
 /** A run that is interrupted, or fails, keeps what it has measured; one that has not leaves nothing. */
 async function bootAll(session: Session, name: string, flags: StormFlags): Promise<Answer> {
-  const out = flags.out ?? newRunFolder();
-  requireNoRun(out);
-  const folder = await createRunFolder(out);
+  if (flags.out !== undefined) requireNoRun(flags.out);
+  const folder = await createOutFolder(flags.out);
   let measured = 0;
   try {
     await storm(session, name, flags, folder, () => {
