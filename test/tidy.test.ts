@@ -105,10 +105,10 @@ test("tests neither sleep nor race a clock of their own", () => {
 test("every source file is imported by another, or is where a program starts", () => {
   const starts = [
     "src/app/cli/main.ts",
-    "src/app/cli/calibrate-worker.ts",
-    "src/app/cli/check-worker.ts",
-    "src/app/cli/simulate-trace-worker.ts",
-    "src/app/cli/simulate-worker.ts",
+    "src/app/cli/calibrate/worker.ts",
+    "src/app/cli/check/worker.ts",
+    "src/app/cli/simulate/trace-worker.ts",
+    "src/app/cli/simulate/worker.ts",
     "src/host/secretmem/worker.ts",
   ];
   const used = new Set(products.flatMap(importsOf));

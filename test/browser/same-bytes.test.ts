@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { scenarioWith } from "../../src/app/cli/simulate-scenario.ts";
+import { scenarioWith } from "../../src/app/cli/simulate/scenario.ts";
 import type { Verdict } from "../../src/core/check/check.ts";
 import { type Question, TABLE_OPERATIONS } from "../../src/core/check/question.ts";
 import { DESIGN_BY_NAME, DESIGNS } from "../../src/core/kernel/design/index.ts";

@@ -24,16 +24,16 @@ import { type Calibration, predictNsPerPage } from "../../../core/sim/calibratio
 import { describeHost } from "../../../host/probe/describe.ts";
 import { requireWritable, writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberList, wholeNumber } from "../arguments.ts";
-import { runSweep, type SweepOptions, type SweepRun } from "../calibrate-sweep.ts";
-import { calibrateInThread } from "../calibrate-thread.ts";
-import { agreeToSplits, whyNoRecording } from "../load.ts";
-import { addProcessesFlag, processCountsOf, YES_FLAG } from "../load-flags.ts";
+import { runSweep, type SweepOptions, type SweepRun } from "../calibrate/sweep.ts";
+import { calibrateInThread } from "../calibrate/thread.ts";
+import { addProcessesFlag, processCountsOf, YES_FLAG } from "../load/flags.ts";
+import { agreeToSplits, whyNoRecording } from "../load/load.ts";
 import { maker } from "../maker.ts";
-import { recordedTwice } from "../recording.ts";
+import { recordedTwice } from "../recording/record.ts";
+import { visibilityOf } from "../recording/visibility.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
-import { shellWord } from "../simulate-words.ts";
+import { shellWord } from "../simulate/words.ts";
 import { textSize } from "../terminal.ts";
-import { visibilityOf } from "../visibility.ts";
 
 interface Flags {
   readonly processes?: number[];

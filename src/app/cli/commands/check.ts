@@ -19,13 +19,13 @@ import { wrap } from "../../../core/report/plain-text.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
-import { designOf, readSchedule } from "../check-files.ts";
-import { replayVerdict } from "../check-replay.ts";
-import { checkInThread } from "../check-thread.ts";
+import { designOf, readSchedule } from "../check/files.ts";
+import { verdictJson } from "../check/json.ts";
+import { replayVerdict } from "../check/replay.ts";
+import { checkInThread } from "../check/thread.ts";
 import { maker } from "../maker.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
 import { textSize } from "../terminal.ts";
-import { verdictJson } from "../verdict-json.ts";
 
 interface Flags {
   readonly design?: readonly string[];

@@ -18,11 +18,11 @@ import { requireWritable, writeFileAtomic } from "../../../host/store/atomic.ts"
 import { RECORDER_DEFAULTS } from "../../../host/tracefs/recorder.ts";
 import { fileName, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
 import { maker } from "../maker.ts";
-import { readRecording } from "../read-recording.ts";
-import { recordDuring } from "../recording.ts";
+import { readRecording } from "../recording/read.ts";
+import { recordDuring } from "../recording/record.ts";
+import { visibilityOf } from "../recording/visibility.ts";
 import { runCommand, type Session, withCommonFlags } from "../run.ts";
 import { textSize } from "../terminal.ts";
-import { visibilityOf } from "../visibility.ts";
 
 interface Flags {
   readonly live?: true;

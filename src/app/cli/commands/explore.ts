@@ -11,14 +11,14 @@ import { htmlPage } from "../../../core/report/html-page.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberList, oneOf, wholeNumber } from "../arguments.ts";
+import { verdictJson } from "../check/json.ts";
+import { usualVerdicts } from "../check/usual-verdicts.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
-import { changesOf, type ScenarioFlags, setField } from "../simulate-flags.ts";
-import { simulatePoints } from "../simulate-run.ts";
-import { type ScenarioChange, scenarioWith } from "../simulate-scenario.ts";
-import { shellWord, simulationCaveats, simulationFacts } from "../simulate-words.ts";
+import { changesOf, type ScenarioFlags, setField } from "../simulate/flags.ts";
+import { simulatePoints } from "../simulate/run.ts";
+import { type ScenarioChange, scenarioWith } from "../simulate/scenario.ts";
+import { shellWord, simulationCaveats, simulationFacts } from "../simulate/words.ts";
 import { textSize } from "../terminal.ts";
-import { usualVerdicts } from "../usual-verdicts.ts";
-import { verdictJson } from "../verdict-json.ts";
 import { VERSION } from "../version.ts";
 
 interface Flags extends ScenarioFlags {

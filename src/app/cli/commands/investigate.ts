@@ -19,18 +19,22 @@ import { terminalReport } from "../../../core/report/terminal-report.ts";
 import { probeHost } from "../../../host/probe/host.ts";
 import type { RunFolder } from "../../../host/store/run-folder.ts";
 import { fileName } from "../arguments.ts";
-import { conclude, loadCommand } from "../conclude.ts";
-import { type KernelVerdicts, kernelVerdicts, kernelVerdictsJson } from "../kernel-verdicts.ts";
-import { type LoadOptions, type LoadRun, runLoad } from "../load.ts";
-import { addLoadFlags, type LoadFlags, loadOptions } from "../load-flags.ts";
+import { predict } from "../calibrate/predict.ts";
+import {
+  type KernelVerdicts,
+  kernelVerdicts,
+  kernelVerdictsJson,
+} from "../check/kernel-verdicts.ts";
+import { conclude, loadCommand } from "../load/conclude.ts";
+import { addLoadFlags, type LoadFlags, loadOptions } from "../load/flags.ts";
+import { type LoadOptions, type LoadRun, runLoad } from "../load/load.ts";
 import { maker } from "../maker.ts";
 import { missingOf } from "../missing.ts";
 import { createOutFolder } from "../out-folder.ts";
-import { predict } from "../predict.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
+import { talkStory, talkStoryJson } from "../simulate/talk-story.ts";
 import { requireNoRun } from "../storm/run-file.ts";
 import { NO_STORM, STORM_FOLDER, shortStorm } from "../storm/short.ts";
-import { talkStory, talkStoryJson } from "../talk-story.ts";
 import { textSize } from "../terminal.ts";
 
 interface Flags extends LoadFlags {

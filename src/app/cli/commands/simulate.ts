@@ -8,19 +8,19 @@ import type { Scenario } from "../../../core/scenario/scenario.ts";
 import { requireWritable, writeFileAtomic } from "../../../host/store/atomic.ts";
 import { fileName, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
 import { type Answer, runCommand, type Session, withCommonFlags } from "../run.ts";
-import { type CostFiles, costsOfFile } from "../simulate-costs.ts";
-import { changesOf, type ScenarioFlags, setField, sweepField } from "../simulate-flags.ts";
-import { pointJson } from "../simulate-json.ts";
-import { simulatePoints } from "../simulate-run.ts";
-import { scenarioWith } from "../simulate-scenario.ts";
+import { type CostFiles, costsOfFile } from "../simulate/costs.ts";
+import { changesOf, type ScenarioFlags, setField, sweepField } from "../simulate/flags.ts";
+import { pointJson } from "../simulate/json.ts";
+import { simulatePoints } from "../simulate/run.ts";
+import { scenarioWith } from "../simulate/scenario.ts";
 import {
   type SimulatedTrace,
   traceCaveats,
   traceFact,
   traceInThread,
   traceJson,
-} from "../simulate-trace.ts";
-import { shellWord, simulationCaveats, simulationFacts } from "../simulate-words.ts";
+} from "../simulate/trace.ts";
+import { shellWord, simulationCaveats, simulationFacts } from "../simulate/words.ts";
 import { textSize } from "../terminal.ts";
 import { VERSION } from "../version.ts";
 

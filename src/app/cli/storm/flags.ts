@@ -3,9 +3,9 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { BootstormError, EXIT } from "../../../core/error.ts";
 import type { Arrivals } from "../../../core/scenario/scenario.ts";
 import { fileName, numberList, oneOf, wholeNumber } from "../arguments.ts";
-import { YES_FLAG } from "../load-flags.ts";
-import { setField } from "../simulate-flags.ts";
-import type { ScenarioChange } from "../simulate-scenario.ts";
+import { YES_FLAG } from "../load/flags.ts";
+import { setField } from "../simulate/flags.ts";
+import type { ScenarioChange } from "../simulate/scenario.ts";
 import { BOOT_POLICIES, type Limit, limitOf, VMS_MAX } from "./plan.ts";
 
 export interface StormFlags {

@@ -12,8 +12,8 @@ import type { BootRound } from "../../../core/event/boot.ts";
 import { type ReadRounds, readRounds } from "../../../core/event/boot-codec.ts";
 import type { Fact } from "../../../core/report/footer.ts";
 import { readWholeFile } from "../../../host/store/read.ts";
-import { readRecording } from "../read-recording.ts";
-import { shellWord } from "../simulate-words.ts";
+import { readRecording } from "../recording/read.ts";
+import { shellWord } from "../simulate/words.ts";
 import { VERSION } from "../version.ts";
 
 export const RUN_FILE = "storm.json";

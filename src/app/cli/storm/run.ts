@@ -10,7 +10,7 @@ import type { Arrivals } from "../../../core/scenario/scenario.ts";
 import { openRegister, type Register } from "../../../host/qemu/leftovers.ts";
 import { cannotWrite } from "../../../host/store/atomic.ts";
 import type { RunFolder } from "../../../host/store/run-folder.ts";
-import { recordDuring } from "../recording.ts";
+import { recordDuring } from "../recording/record.ts";
 import type { Session } from "../run.ts";
 import type { StormMachine } from "./machine.ts";
 import { planRounds, type RoundAsk, type StormPlan } from "./plan.ts";

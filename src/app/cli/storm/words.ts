@@ -5,7 +5,7 @@ import type { Scenario } from "../../../core/scenario/scenario.ts";
 import { formatBytes } from "../../../core/units.ts";
 import { describeHost } from "../../../host/probe/describe.ts";
 import { maker } from "../maker.ts";
-import { shellWord } from "../simulate-words.ts";
+import { shellWord } from "../simulate/words.ts";
 import type { StormFlags } from "./flags.ts";
 import type { MachineFacts } from "./machine.ts";
 import type { StormCourse, StormOptions } from "./run.ts";
