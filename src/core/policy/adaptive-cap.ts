@@ -229,6 +229,7 @@ export function delayCap(options: Filled<typeof DELAY_FIELDS>): CapRule {
       endedSinceChange += 1;
       return;
     }
+    if (sample.kind === "host-cpu") return;
     interval = including(interval ?? { startNs: nowNs }, sample);
     if (nowNs - interval.startNs < intervalNs) return;
     conclude(interval, inService);
@@ -273,13 +274,11 @@ export function delayCap(options: Filled<typeof DELAY_FIELDS>): CapRule {
   };
 }
 
-function including(interval: Interval, sample: Sample): Interval {
-  switch (sample.kind) {
-    case "queue-time":
-      return { ...interval, queueNs: Math.min(interval.queueNs ?? Infinity, sample.waitNs) };
-    case "lock-wait":
-      return { ...interval, lockShare: Math.min(interval.lockShare ?? Infinity, sample.share) };
-    case "boot-finished":
-      return interval;
-  }
+function including(
+  interval: Interval,
+  sample: Extract<Sample, { kind: "queue-time" | "lock-wait" }>,
+): Interval {
+  return sample.kind === "queue-time"
+    ? { ...interval, queueNs: Math.min(interval.queueNs ?? Infinity, sample.waitNs) }
+    : { ...interval, lockShare: Math.min(interval.lockShare ?? Infinity, sample.share) };
 }

@@ -139,8 +139,26 @@ export interface Grant {
 }
 
 export type Sample =
-  /** A boot ended. `latencyNs`: from admission to ready. */
-  | { readonly kind: "boot-finished"; readonly latencyNs: number; readonly failed: boolean }
+  /**
+   * A boot ended. `latencyNs`: from admission to ready. `cpuNs`: the CPU time that its VM and VMM took
+   * meanwhile, spinning included; absent where nobody told.
+   */
+  | {
+      readonly kind: "boot-finished";
+      readonly latencyNs: number;
+      readonly failed: boolean;
+      readonly cpuNs?: number;
+    }
+  /**
+   * How the host used its CPUs since the last sample of this kind. Shares are of all CPUs together,
+   * 0..1. `bootShare`: used by the boots in service; absent where nobody can tell.
+   */
+  | {
+      readonly kind: "host-cpu";
+      readonly cpus: number;
+      readonly idleShare: number;
+      readonly bootShare?: number;
+    }
   /** The mean wait in front of the bottleneck (PSP, lock), of the visits since the last sample. */
   | { readonly kind: "queue-time"; readonly waitNs: number }
   /** The share of the time of boots in service that was spent waiting for locks, 0..1. */
