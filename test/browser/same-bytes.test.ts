@@ -135,6 +135,7 @@ const POLICY_OPTIONS: Readonly<Record<string, PolicyOptions>> = {
   "boot-cap-aimd": { bootsStart: 2 },
   "boot-cap-gradient": { bootsStart: 2 },
   "boot-cap-delay": { bootsStart: 2 },
+  "boot-cap-work": { bootsStart: 2 },
   "lazy-accept": { minMiB: 4 },
 };
 

@@ -28,6 +28,8 @@ export interface LoadAsk {
   /** Boots: from admission to ready. */
   readonly bootNs: number;
   readonly failed: boolean;
+  /** Boots: CPU time until ready; undefined: nobody tells. */
+  readonly cpuNs?: number | undefined;
   /** It waits no longer than this; undefined: as long as it takes. */
   readonly patienceNs?: number | undefined;
 }
@@ -116,8 +118,9 @@ export function drive(first: Policy, load: Load, options: Options = {}): readonl
         policy.leave(event.id, "gave-up", nowNs);
         return finish(event.id, "gave-up", nowNs);
       case "boot-ends": {
-        const { bootNs, failed } = load.asks[event.id]!;
-        policy.observe({ kind: "boot-finished", latencyNs: bootNs, failed }, nowNs);
+        const { bootNs, failed, cpuNs, pages } = load.asks[event.id]!;
+        const told = cpuNs === undefined ? {} : { cpuNs, pages };
+        policy.observe({ kind: "boot-finished", latencyNs: bootNs, failed, ...told }, nowNs);
         return policy.release(event.id, nowNs);
       }
       case "sample":
@@ -187,6 +190,7 @@ export function loads(shape: Partial<LoadShape> = {}): fc.Arbitrary<Load> {
     priority: fc.constantFrom(0, 0, 0, 1, -1),
     bootNs: fc.integer({ min: 1, max: 9_000_000_000 }),
     failed: fc.nat(9).map((n) => n === 0),
+    cpuNs: fc.option(fc.integer({ min: 1, max: 9_000_000_000 }), { nil: undefined, freq: 3 }),
     patienceNs: patience
       ? fc.option(fc.nat(400_000_000), { nil: undefined, freq: 3 })
       : fc.constant(undefined),
@@ -199,6 +203,18 @@ export function loads(shape: Partial<LoadShape> = {}): fc.Arbitrary<Load> {
         kind: fc.constant("lock-wait" as const),
         share: fc.nat(100).map((percent) => percent / 100),
       }),
+      fc
+        .record({
+          cpus: fc.constantFrom(2, 2, 8, 64),
+          idle: fc.nat(100),
+          boots: fc.option(fc.nat(100), { nil: undefined, freq: 3 }),
+        })
+        .map(({ cpus, idle, boots }) => ({
+          kind: "host-cpu" as const,
+          cpus,
+          idleShare: idle / 100,
+          ...(boots === undefined ? {} : { bootShare: ((100 - idle) * boots) / 10_000 }),
+        })),
     ),
   });
   return fc.record({

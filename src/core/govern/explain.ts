@@ -48,9 +48,31 @@ function explainCause(because: CapCause): string {
       return `because queue time ${formatNs(because.seen)} > ${formatNs(because.limit)}`;
     case "lock-wait":
       return `because lock wait ${formatShare(because.seen)} > ${formatShare(because.limit)}`;
+    case "cpus":
+      return `as there are ${formatCount(because.cpus)} CPUs`;
+    case "boot-work":
+      return `because CPU time per boot ${overLeast(because)}`;
+    case "boot-queue":
+      return `because time per boot, with idle CPUs, ${overLeast(because)}`;
+    case "idle-cpus":
+      return `raised: ${formatShare(because.share)} of the CPUs idle`;
+    case "neighbours":
+      return `raised: ${because.threads.toFixed(1)} threads of others compete for the CPUs`;
+    case "measuring":
+      return "for a moment, to measure what a boot takes with few beside it";
     case "room":
       return "raised when there was room";
     default:
       return assertNever(because);
   }
+}
+
+/** `2.75 s > 1.2 × 1.82 s` */
+function overLeast(because: {
+  readonly seenNs: number;
+  readonly leastNs: number;
+  readonly limit: number;
+}): string {
+  const { seenNs, leastNs, limit } = because;
+  return `${formatNs(seenNs)} > ${limit} × ${formatNs(leastNs)}`;
 }

@@ -3,7 +3,7 @@ import type { Filled } from "./option.ts";
 import type { CapCause, Json, Sample } from "./policy.ts";
 
 /** Limits of 20 and more, usual for requests, are of no use for boots: start low. */
-const LIMIT_FIELDS = {
+export const LIMIT_FIELDS = {
   bootsStart: {
     type: "integer",
     min: 1,
@@ -98,9 +98,10 @@ export const DELAY_FIELDS = {
   backoff: BACKOFF_FIELD,
 } as const;
 
-type Limits = Pick<Filled<typeof LIMIT_FIELDS>, "bootsMin" | "bootsMax" | "bootsStart">;
+export type Limits = Pick<Filled<typeof LIMIT_FIELDS>, "bootsMin" | "bootsMax" | "bootsStart">;
 
-function clamp(limits: Limits, boots: number): number {
+/** Within `bootsMin` and `bootsMax`. */
+export function clamp(limits: Limits, boots: number): number {
   return Math.max(limits.bootsMin, Math.min(limits.bootsMax, boots));
 }
 

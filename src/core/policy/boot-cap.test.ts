@@ -285,6 +285,7 @@ test("chains keep the laws of their members through a restart at any moment", ()
     { name: "psc-rate", options: { scope: "vm", pagesPerSecond: 50_000, burstPages: 512 } },
     { name: "psc-quota", options: { pagesPerSecond: 90_000, burstPages: 512, borrow: false } },
     { name: "boot-cap-aimd", options: { bootsStart: 1, order: "tenants" } },
+    { name: "boot-cap-work", options: { bootsStart: 2 } },
     { name: "boot-cap", options: { boots: 2 } },
   ];
   const make = () => createPolicy(specs);

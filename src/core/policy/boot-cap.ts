@@ -18,8 +18,11 @@ import { ownState, STATE_VERSION } from "./state.ts";
 export interface CapRule {
   cap(): number;
   because(): CapCause;
-  /** @param inService  with the boot that a `boot-finished` is about */
-  observe(sample: Sample, inService: number, nowNs: number): void;
+  /**
+   * @param inService  with the boot that a `boot-finished` is about
+   * @param waiting  for the cap
+   */
+  observe(sample: Sample, inService: number, nowNs: number, waiting: number): void;
   snapshot(): Json;
   restore(saved: Json): void;
 }
@@ -128,7 +131,7 @@ export function createBootCap(name: string, order: "arrival" | "tenants", rule: 
       inService.delete(id);
     },
     leave,
-    observe: (sample, nowNs) => rule.observe(sample, inService.size, nowNs),
+    observe: (sample, nowNs) => rule.observe(sample, inService.size, nowNs, queue.length),
     gauges: () => ({ cap: rule.cap(), inService: inService.size, waiting: queue.length }),
     snapshot,
     restore: (state) => {

@@ -130,7 +130,22 @@ export type CapCause =
       readonly kind: "boot-time" | "boot-failed" | "queue-time" | "lock-wait" | "room";
       readonly seen: number;
       readonly limit: number;
-    };
+    }
+  /** So many CPUs; no more boots can work at a time. */
+  | { readonly kind: "cpus"; readonly cpus: number }
+  /** Means of a boot, `least` of those with few beside them; `limit` is so many times that. */
+  | {
+      readonly kind: "boot-work" | "boot-queue";
+      readonly seenNs: number;
+      readonly leastNs: number;
+      readonly limit: number;
+    }
+  /** Raised: this share of all CPUs was idle. */
+  | { readonly kind: "idle-cpus"; readonly share: number }
+  /** Raised: about so many threads of others compete for the CPUs. */
+  | { readonly kind: "neighbours"; readonly threads: number }
+  /** Lowered for a while, to see what a boot takes with few beside it. */
+  | { readonly kind: "measuring" };
 
 export interface Grant {
   readonly id: number;
@@ -141,13 +156,14 @@ export interface Grant {
 export type Sample =
   /**
    * A boot ended. `latencyNs`: from admission to ready. `cpuNs`: the CPU time that its VM and VMM took
-   * meanwhile, spinning included; absent where nobody told.
+   * meanwhile, spinning included; `pages`: of the guest's memory; both absent where nobody told.
    */
   | {
       readonly kind: "boot-finished";
       readonly latencyNs: number;
       readonly failed: boolean;
       readonly cpuNs?: number;
+      readonly pages?: number;
     }
   /**
    * How the host used its CPUs since the last sample of this kind. Shares are of all CPUs together,

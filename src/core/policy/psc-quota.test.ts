@@ -218,3 +218,35 @@ test("who wants nothing for many rounds comes back with one quantum, not with al
   expect(both.replaceAll("a", "").length).toBeGreaterThanOrEqual(3);
   expect(both.replaceAll("a", "").length).toBeLessThanOrEqual(5);
 });
+
+test.each([
+  ["the host's", {}],
+  ["a tenant's", { tenantPagesPerSecond: 999_983 }],
+  ["a VM's", { vmPagesPerSecond: 999_983 }],
+])(
+  "a million asks in one virtual second: %s bucket gives the k-th page at ⌈(k − burst)·10⁹/rate⌉ ns",
+  (whose, quota) => {
+    const rate = 999_983; // Prime: no ask falls on a whole ns but the last.
+    const burst = 17;
+    const host = whose === "the host's" ? rate : 1_000_000_000;
+    const policy = create({
+      ...{ pagesPerSecond: host, burstPages: burst, quotaBurstPages: burst, borrow: false },
+      ...quota,
+    });
+    let wrong = 0;
+    let nowNs = 0;
+    for (let id = 0; id < 1_000_000; id += 1) {
+      const ask: Ask = { id, kind: "psc", vm: 1, tenant: 0, pages: 1, priority: 0 };
+      if (policy.decide(ask, nowNs) !== ADMIT) {
+        nowNs = policy.wakeNs();
+        if (policy.ready(nowNs)?.id !== id) wrong += 1;
+      }
+      const dueNs = Number(
+        (BigInt(Math.max(0, id + 1 - burst)) * 1_000_000_000n + BigInt(rate - 1)) / BigInt(rate),
+      );
+      if (nowNs !== dueNs) wrong += 1;
+    }
+    expect(wrong).toBe(0);
+    expect(nowNs).toBe(SECOND); // (10⁶ − 17)/999,983 s
+  },
+);

@@ -28,6 +28,7 @@ import {
 import { boundPscDelay } from "./psc-bound.ts";
 import { createPscQuota, PSC_QUOTA_FIELDS, quotaContradictions } from "./psc-quota.ts";
 import { createPscRate, PSC_RATE_FIELDS } from "./psc-rate.ts";
+import { WORK_FIELDS, workCap } from "./work-cap.ts";
 
 /** A policy that can be named in a scenario or a configuration. */
 export interface PolicyKind {
@@ -112,6 +113,14 @@ export const POLICIES: ReadonlyMap<string, PolicyKind> = new Map([
     "boot",
     DELAY_FIELDS,
     (options) => createBootCap("boot-cap-delay", options.order, delayCap(options)),
+    limitsInOrder,
+  ),
+  kind(
+    "boot-cap-work",
+    "the smallest cap that gets as much done as any other, by CPU time per boot and idle CPUs",
+    "boot",
+    WORK_FIELDS,
+    (options) => createBootCap("boot-cap-work", options.order, workCap(options)),
     limitsInOrder,
   ),
   kind(

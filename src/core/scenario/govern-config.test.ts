@@ -114,6 +114,8 @@ test("docs/govern.md lists every field with its default", () => {
 interface JsonSchema {
   readonly type?: string;
   readonly enum?: readonly string[];
+  readonly const?: string;
+  readonly anyOf?: readonly JsonSchema[];
   readonly default?: unknown;
   readonly description?: string;
   readonly minimum?: number;
@@ -133,10 +135,14 @@ function fieldRows(schema: JsonSchema, path: string, required: readonly string[]
     const { name } = DEFAULT_GOVERN_CONFIG.policy[0]!;
     return [`| \`policy\` | ${name} | see [policies](policies.md) | ${schema.description} |`];
   }
-  const { minimum, maximum, description = "" } = schema;
-  const range = minimum === undefined ? schema.type : `${minimum} to ${maximum}`;
-  const allowed = schema.enum?.join(", ") ?? range;
+  const { description = "" } = schema;
+  const allowed = (schema.anyOf ?? [schema]).map(allowedOf).join(", ");
   const isRequired = required.includes(path.split(".").at(-1)!);
   const without = isRequired ? "needed" : "";
   return [`| \`${path}\` | ${schema.default ?? without} | ${allowed} | ${description} |`];
+}
+
+function allowedOf({ minimum, maximum, type, ...schema }: JsonSchema): string | undefined {
+  const range = minimum === undefined ? type : `${minimum} to ${maximum}`;
+  return schema.const ?? schema.enum?.join(", ") ?? range;
 }

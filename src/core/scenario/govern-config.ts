@@ -13,8 +13,8 @@ const count = (min: number, max: number) => z.int().min(min).max(max);
 const path = () => z.string().min(1).max(4096);
 const ms = (min: number, max: number) => count(min, max);
 
-/** It follows boot times, which launchers tell; what others steer by, the daemon does not measure. */
-const DEFAULT_POLICY = [{ name: "boot-cap-gradient" as const, options: {} }];
+/** It needs to know nothing beforehand. */
+const DEFAULT_POLICY = [{ name: "boot-cap-work" as const, options: {} }];
 
 const listen = z
   .strictObject({
@@ -30,12 +30,64 @@ const lease = z.strictObject({
 });
 
 const signals = z.strictObject({
+  everyMs: ms(50, 60_000)
+    .default(200)
+    .describe("how often the CPUs are looked at, while boots are in service or wait"),
+  lockWait: z
+    .enum(["auto", "off"])
+    .default("auto")
+    .describe(
+      "share of the time of boots in service spent waiting for kernel locks, recorded in windows where root may",
+    ),
   cpuPressure: z
     .enum(["auto", "off"])
     .default("auto")
     .describe(
       "share of time in which tasks wait for a CPU (PSI), where the kernel tells: shown, nothing steers by it",
     ),
+});
+
+const weight = z.strictObject({
+  boots: z
+    .union([z.literal("auto"), count(1, 100)])
+    .default("auto")
+    .describe(
+      "weight of a boot in service that has named its holder, against other groups of processes: so many times as much CPU time where both want it; 1: as everybody; auto: those in service together as all would have without a limit",
+    ),
+});
+
+const quota = z.strictObject({
+  mode: z
+    .enum(["dry-run", "enforce"])
+    .default("dry-run")
+    .describe("say who would be slowed, or do it"),
+  systemCpus: z
+    .number()
+    .min(0.001)
+    .max(4096)
+    .optional()
+    .describe("CPU time in kernel mode that a running guest may use, in CPUs; without it no quota"),
+  groups: z
+    .array(path())
+    .max(100)
+    .default([])
+    .describe(
+      "groups of processes that have this quota too: paths from the cgroup mount on, * for any part of a name",
+    ),
+  means: z
+    .array(z.enum(["freeze", "limit"]))
+    .min(1)
+    .max(2)
+    .default(["freeze", "limit"])
+    .describe(
+      "how to slow, the first that this host has: pauses of 80 ms at most, or less CPU time",
+    ),
+  runShareMin: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.05)
+    .describe("share of the time that even the worst may run"),
 });
 
 export const governConfigSchema = z
@@ -54,6 +106,8 @@ export const governConfigSchema = z
       .default(4)
       .describe("a journal that has grown by this much is rewritten as a snapshot"),
     signals: signals.prefault({}),
+    weight: weight.prefault({}),
+    quota: quota.prefault({}),
     whenUnavailable: z
       .enum(["open", "closed"])
       .default("closed")

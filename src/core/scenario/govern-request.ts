@@ -32,10 +32,13 @@ export const permitRequest = z.object({
   wait: z.boolean().default(true),
 });
 
-export const renewRequest = z.object({ leaseMs: ms(1, DEADLINE_MS_MAX).optional() });
+export const renewRequest = z.object({
+  leaseMs: ms(1, DEADLINE_MS_MAX).optional(),
+  holder: holder.optional(),
+});
 
 export const releaseRequest = z.object({
-  outcome: z.enum(["ready", "failed", "gave-up"]).default("ready"),
+  outcome: z.enum(["ready", "failed", "unknown", "gave-up"]).default("ready"),
   bootMs: z.number().min(0).max(DEADLINE_MS_MAX).optional(),
   cpuMs: z.number().min(0).max(1e12).optional(),
 });

@@ -252,6 +252,12 @@ test("the scenarios of the talk and its questions are there", () => {
   expect(shipped.sort()).toEqual(
     [
       "abusive-guest",
+      "cap-crowding",
+      "cap-free",
+      "cap-knee",
+      "cap-neighbours",
+      "cap-psp",
+      "cap-tiny",
       "cold-host-6.12",
       "fixes-ladder",
       "lazy-accept",

@@ -42,6 +42,8 @@ export interface ScenarioHost {
   readonly flush: "ipi" | "broadcast";
   readonly costs: Costs;
   readonly psp: Psp;
+  /** Each further boot in service lengthens the work of all by this share. */
+  readonly workPerBoot: number;
 }
 
 export interface DirectMap {
@@ -123,6 +125,7 @@ export interface Background {
   readonly rmpupdateThinkUs: number;
   /** Host threads that only burn their CPU. */
   readonly cpuBurners: number;
+  readonly cpuBurnerWeight: number;
   /** Guests that are up and flip pages between private and shared as fast as they can. */
   readonly abusers: Abusers;
 }

@@ -65,6 +65,9 @@ const host = z.strictObject({
     .describe("TLB flush: an IPI to each CPU, or INVLPGB"),
   costs: costs.prefault({}),
   psp: psp.prefault({}),
+  workPerBoot: amount(0, 1)
+    .default(0)
+    .describe("each further boot in service lengthens the work of all by this share"),
 });
 
 const name = label().describe("name of the phase in results");
@@ -144,6 +147,9 @@ const background = z.strictObject({
   rmpupdateThreads: count(0, 4096).default(0).describe("host threads that call rmpupdate()"),
   rmpupdateThinkUs: amount(0, 1e6).default(0).describe("what each does between two calls"),
   cpuBurners: count(0, 4096).default(0).describe("host threads that only burn their CPU"),
+  cpuBurnerWeight: amount(0.001, 1000)
+    .default(1)
+    .describe("scheduling weight of each, that of a boot being 1"),
   abusers: abusers.prefault({}),
 });
 

@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
-import { ADMIT, type Ask, NEVER, type Policy } from "../policy/policy.ts";
+import { ADMIT, type Ask, NEVER, type Policy, type Sample } from "../policy/policy.ts";
 import type { Calendar } from "./calendar.ts";
+import type { Cpus } from "./cpus.ts";
 import type { LockBank } from "./lock-bank.ts";
 import type { Psp } from "./psp.ts";
 import type { StormSetup } from "./setup.ts";
@@ -20,6 +21,7 @@ export class Admission {
   readonly #calendar: Calendar;
   readonly #locks: LockBank;
   readonly #psp: Psp;
+  readonly #cpus: Cpus;
   readonly #wake: (task: number, now: number) => void;
   /** By task. */
   readonly #askedAt: Float64Array;
@@ -29,7 +31,7 @@ export class Admission {
   readonly #sampler: number;
   #timerAt = NEVER;
   #inService = 0;
-  #sampled = { waits: 0, waitNs: 0, waitNsOfVms: 0, at: 0 };
+  #sampled = { waits: 0, waitNs: 0, waitNsOfVms: 0, busyNs: 0, bootNs: 0, at: 0 };
   readonly #ask = { id: 0, kind: "psc" as Ask["kind"], vm: 0, tenant: 0, pages: 0, priority: 0 };
 
   /**
@@ -40,15 +42,16 @@ export class Admission {
     setup: StormSetup,
     tasks: StormTasks,
     calendar: Calendar,
-    queues: { readonly locks: LockBank; readonly psp: Psp },
+    measured: { readonly locks: LockBank; readonly psp: Psp; readonly cpus: Cpus },
     wake: (task: number, now: number) => void,
   ) {
     this.#setup = setup;
     this.#policy = setup.policy;
     this.#tasks = tasks;
     this.#calendar = calendar;
-    this.#locks = queues.locks;
-    this.#psp = queues.psp;
+    this.#locks = measured.locks;
+    this.#psp = measured.psp;
+    this.#cpus = measured.cpus;
     this.#wake = wake;
     this.admittedNs = new Float64Array(setup.vms.length);
     this.#askedAt = new Float64Array(tasks.count);
@@ -58,7 +61,15 @@ export class Admission {
   }
 
   start(): void {
-    if (this.#policy !== undefined) this.#calendar.schedule(this.#sampler, SAMPLE_NS);
+    const policy = this.#policy;
+    if (policy === undefined) return;
+    policy.observe(cpusBefore(this.#setup), 0);
+    this.#calendar.schedule(this.#sampler, SAMPLE_NS);
+  }
+
+  /** Boots that were let in and are not over. */
+  get inService(): number {
+    return this.#inService;
   }
 
   /** How long a task's exits were held back, all together. */
@@ -98,7 +109,9 @@ export class Admission {
     this.#inService -= 1;
     if (this.#policy === undefined) return;
     const latencyNs = now - this.admittedNs[vm]!;
-    this.#policy.observe({ kind: "boot-finished", latencyNs, failed: false }, now);
+    const cpuNs = this.#cpuNsOf(vm, now);
+    const { pages } = this.#setup.vms[vm]!;
+    this.#policy.observe({ kind: "boot-finished", latencyNs, failed: false, cpuNs, pages }, now);
     this.#policy.release(this.#idOfBoot(vm), now);
     this.letGo(now);
   }
@@ -143,6 +156,12 @@ export class Admission {
     this.#inService += 1;
   }
 
+  #cpuNsOf(vm: number, now: number): number {
+    const { helpers } = this.#tasks;
+    const cpus = this.#cpus;
+    return cpus.busyNsOf(vm, now) + cpus.busyNs(now, helpers[vm]!, helpers[vm + 1]!);
+  }
+
   /** What a governor would have measured since the last sample. */
   #sample(now: number): void {
     const policy = this.#policy!;
@@ -159,8 +178,21 @@ export class Admission {
       const share = (all.waitNsOfVms - before.waitNsOfVms) / timeNs;
       policy.observe({ kind: "lock-wait", share: Math.min(1, share) }, now);
     }
-    this.#sampled = { waits, waitNs, waitNsOfVms: all.waitNsOfVms, at: now };
+    const busyNs = this.#cpus.busyNs(now);
+    const bootNs = this.#cpus.busyNs(now, 0, this.#tasks.background);
+    const { cpus } = this.#setup.topology;
+    const shareOf = (ns: number) => Math.min(1, ns / (cpus * (now - before.at)));
+    const idleShare = 1 - shareOf(busyNs - before.busyNs);
+    const bootShare = shareOf(bootNs - before.bootNs);
+    policy.observe({ kind: "host-cpu", cpus, idleShare, bootShare }, now);
+    this.#sampled = { waits, waitNs, waitNsOfVms: all.waitNsOfVms, busyNs, bootNs, at: now };
   }
+}
+
+/** What a governor has seen that was there before the storm: its neighbours. */
+export function cpusBefore({ topology: { cpus }, background }: StormSetup): Sample {
+  const idleShare = Math.max(0, 1 - background.length / cpus);
+  return { kind: "host-cpu", cpus, idleShare, bootShare: 0 };
 }
 
 const TIMERS = 64;

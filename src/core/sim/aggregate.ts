@@ -1,6 +1,7 @@
 import { assert } from "../assert.ts";
 import { ADMIT, NEVER } from "../policy/policy.ts";
 import type { Random } from "../random.ts";
+import { cpusBefore } from "./admission.ts";
 import { phaseDraw, stream } from "./chance.ts";
 import { PSP_QUEUE, type StormResult, type VmResult } from "./result.ts";
 import type { PagesPhase, StormPhase, StormSetup } from "./setup.ts";
@@ -14,7 +15,8 @@ import { bottleneckOf } from "./storm-result.ts";
  *
  * Left out, beside what the exact engine leaves out: the transient after each event (a queue's
  * length of pages, of millions), the grain of time slices, memory that another guest's pages have
- * split already (`placement: scattered` on a cold host), and what a policy says of single exits.
+ * split already (`placement: scattered` on a cold host), what a policy says of single exits, and
+ * boots that slow each other's work down or have another weight than their neighbours.
  * `canAggregate` says whether a storm is one of those.
  */
 export function aggregate(setup: StormSetup): StormResult {
@@ -22,11 +24,13 @@ export function aggregate(setup: StormSetup): StormResult {
   return new Fleet(setup).run();
 }
 
-export function canAggregate({ memory, policy, background, vms }: StormSetup): boolean {
+export function canAggregate(setup: StormSetup): boolean {
+  const { memory, policy, background, vms, workPerBoot = 0 } = setup;
   const classes = classesOf(vms.flatMap((vm) => vm.phases));
   const { share1g, share2m } = memory;
   if (memory.placement === "scattered" && share1g + share2m > 0) return false;
   if (policy !== undefined && background.some((task) => asks(task.phases))) return false;
+  if (workPerBoot > 0 || background.some(({ weight = 1 }) => weight !== 1)) return false;
   return classes.length <= 4;
 }
 
@@ -63,6 +67,9 @@ interface Vm {
   doing: number;
   at: number;
   rate: number;
+  /** CPUs in use by it, and CPU time since it was admitted. */
+  cpus: number;
+  cpuNs: number;
   phaseStart: number;
   admitted: number;
   ready: number;
@@ -94,6 +101,10 @@ class Fleet {
   #background = 0;
   #spinNs = 0;
   #busyNs = 0;
+  /** CPU time of VMs. */
+  #bootNs = 0;
+  /** When the policy was told of the CPUs last, and what they had done by then. */
+  #sampled = { at: 0, busyNs: 0, bootNs: 0 };
 
   constructor(setup: StormSetup) {
     this.#setup = setup;
@@ -114,6 +125,8 @@ class Fleet {
       doing: ASKS,
       at: vm.startNs,
       rate: 0,
+      cpus: 0,
+      cpuNs: 0,
       phaseStart: 0,
       admitted: 0,
       ready: 0,
@@ -123,6 +136,8 @@ class Fleet {
       random: stream(setup.seed, index, "phase"),
     }));
     this.#now = Math.min(...setup.vms.map((vm) => vm.startNs));
+    setup.policy?.observe(cpusBefore(setup), this.#now);
+    this.#sampled = { ...this.#sampled, at: this.#now };
   }
 
   run(): StormResult {
@@ -146,6 +161,7 @@ class Fleet {
     }
     const wake = this.#setup.policy?.wakeNs() ?? NEVER;
     if (wake > this.#now && wake < until) until = wake;
+    if (this.#setup.policy !== undefined) until = Math.min(until, this.#sampled.at + SAMPLE_NS);
     assert(until < NEVER, "VMs that are not ready have something to wait for");
     // The clock is whole nanoseconds, as everywhere; what is left may be too little to be added to it.
     until = Math.max(Math.ceil(until), this.#now + 1);
@@ -153,6 +169,7 @@ class Fleet {
     for (const vm of this.#vms) if (vm.rate > 0) vm.left -= vm.rate * ns;
     this.#addUp(rate, ns);
     this.#now = until;
+    this.#sample();
   }
 
   /** Ends what is done, as often as something is. */
@@ -223,11 +240,15 @@ class Fleet {
     const share = Math.min(1, cpus / wanted);
     const rate = accepting > 0 ? this.#population(tasks, working, wanted) : undefined;
     for (const vm of this.#vms) {
+      vm.cpus = 0;
       if (vm.doing >= 0) {
         const own = this.#setup.vms[vm.index]!.tasks;
         vm.rate = (rate!.operations[vm.doing]! / tasks[vm.doing]!) * own;
-      } else if (vm.doing === WORK) vm.rate = share;
-      else if (vm.doing === PSP) vm.rate = this.#pspRate(vm, inPsp);
+        vm.cpus = share * own;
+      } else if (vm.doing === WORK) {
+        vm.rate = share;
+        vm.cpus = share;
+      } else if (vm.doing === PSP) vm.rate = this.#pspRate(vm, inPsp);
       else vm.rate = 0;
     }
     this.#busyShare = Math.min(wanted, cpus);
@@ -267,6 +288,10 @@ class Fleet {
   }
 
   #addUp(rate: SteadyRate | undefined, ns: number): void {
+    for (const vm of this.#vms) {
+      vm.cpuNs += vm.cpus * ns;
+      this.#bootNs += vm.cpus * ns;
+    }
     this.#busyNs += this.#busyShare * ns;
     let inPsp = 0;
     for (const vm of this.#vms) if (vm.doing === PSP) inPsp += 1;
@@ -308,10 +333,24 @@ class Fleet {
   }
 
   #release(vm: Vm): void {
-    const { policy } = this.#setup;
+    const { policy, vms } = this.#setup;
     const latencyNs = this.#now - vm.admitted;
-    policy?.observe({ kind: "boot-finished", latencyNs, failed: false }, this.#now);
+    const cpuNs = Math.round(vm.cpuNs);
+    const { pages } = vms[vm.index]!;
+    policy?.observe({ kind: "boot-finished", latencyNs, failed: false, cpuNs, pages }, this.#now);
     policy?.release(vm.index, this.#now);
+  }
+
+  /** Tells the policy how the CPUs were used. */
+  #sample(): void {
+    const { policy, topology } = this.#setup;
+    const before = this.#sampled;
+    if (policy === undefined || this.#now < before.at + SAMPLE_NS) return;
+    const allNs = topology.cpus * (this.#now - before.at);
+    const idleShare = Math.max(0, 1 - (this.#busyNs - before.busyNs) / allNs);
+    const bootShare = Math.min(1, (this.#bootNs - before.bootNs) / allNs);
+    policy.observe({ kind: "host-cpu", cpus: topology.cpus, idleShare, bootShare }, this.#now);
+    this.#sampled = { at: this.#now, busyNs: this.#busyNs, bootNs: this.#bootNs };
   }
 
   #letGo(): void {
@@ -412,6 +451,9 @@ class Fleet {
     };
   }
 }
+
+/** How often a policy is told of the CPUs: seldom, for each time is an event. */
+const SAMPLE_NS = 1_000_000_000;
 
 /** Operations of phases (`of` 1) or 4 KiB pages (`of` 0). */
 function countOf(phases: readonly StormPhase[], of: 0 | 1): number {

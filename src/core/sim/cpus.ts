@@ -9,14 +9,14 @@ import { spreadOrder } from "./topology.ts";
 export class Cpus {
   /** More tasks than CPUs: slices are looked at. */
   readonly crowded: boolean;
-  readonly #sliceNs: number;
   readonly #switchNs: number;
   readonly #order: Int32Array;
   readonly #rank: Int32Array;
   /** A bit for each idle CPU, by its place in the order in which they are taken. */
   readonly #idle: Int32Array;
-  #busyNs = 0;
   // By task.
+  readonly #sliceNs: Float64Array;
+  readonly #busyNs: Float64Array;
   readonly #cpu: Int16Array;
   readonly #lastCpu: Int16Array;
   readonly #since: Float64Array;
@@ -26,10 +26,13 @@ export class Cpus {
   #first = -1;
   #last = -1;
 
-  constructor({ topology, costs }: StormSetup, tasks: number) {
+  constructor({ topology, costs, background }: StormSetup, tasks: number) {
     const { cpus } = topology;
     this.crowded = tasks > cpus;
-    this.#sliceNs = costs.timeSlice;
+    this.#sliceNs = new Float64Array(tasks).fill(costs.timeSlice);
+    background.forEach(({ weight = 1 }, i) => {
+      this.#sliceNs[tasks - background.length + i]! *= weight;
+    });
     this.#switchNs = costs.contextSwitch;
     this.#order = spreadOrder(topology);
     this.#rank = new Int32Array(cpus);
@@ -38,6 +41,7 @@ export class Cpus {
     });
     this.#idle = new Int32Array((cpus + 31) >> 5);
     for (let cpu = 0; cpu < cpus; cpu += 1) this.#free(cpu);
+    this.#busyNs = new Float64Array(tasks);
     this.#cpu = new Int16Array(tasks).fill(-1);
     this.#lastCpu = new Int16Array(tasks).fill(-1);
     this.#since = new Float64Array(tasks);
@@ -82,7 +86,7 @@ export class Cpus {
   leave(task: number, now: number): number {
     const cpu = this.#cpu[task]!;
     assert(cpu >= 0, "who leaves a CPU has one");
-    this.#busyNs += now - this.#since[task]!;
+    this.#busyNs[task]! += now - this.#since[task]!;
     this.#lastCpu[task] = cpu;
     this.#cpu[task] = -1;
     const next = this.#dequeue();
@@ -94,7 +98,7 @@ export class Cpus {
   /** At the end of a slice → true when nobody waits: the task has another. */
   keeps(task: number, now: number): boolean {
     if (this.#first >= 0) return false;
-    this.#sliceEnd[task] = now + this.#sliceNs;
+    this.#sliceEnd[task] = now + this.#sliceNs[task]!;
     return true;
   }
 
@@ -105,19 +109,23 @@ export class Cpus {
     this.#last = task;
   }
 
-  /** Time of all CPUs in which a task had them. */
-  busyNs(now: number): number {
-    let running = 0;
-    this.#cpu.forEach((cpu, task) => {
-      if (cpu >= 0) running += Math.max(0, now - this.#since[task]!);
-    });
-    return this.#busyNs + running;
+  /** CPU time of a task, what it span included. */
+  busyNsOf(task: number, now: number): number {
+    const running = this.#cpu[task]! < 0 ? 0 : Math.max(0, now - this.#since[task]!);
+    return this.#busyNs[task]! + running;
+  }
+
+  /** CPU time of these tasks together. */
+  busyNs(now: number, from = 0, to = this.#busyNs.length): number {
+    let sum = 0;
+    for (let task = from; task < to; task += 1) sum += this.busyNsOf(task, now);
+    return sum;
   }
 
   #occupy(task: number, cpu: number, now: number): void {
     this.#cpu[task] = cpu;
     this.#since[task] = now;
-    this.#sliceEnd[task] = now + this.#sliceNs;
+    this.#sliceEnd[task] = now + this.#sliceNs[task]!;
   }
 
   #free(cpu: number): void {

@@ -23,7 +23,7 @@ export function stormOf(scenario: Scenario, resolved: Resolved): StormSetup {
   const others = [
     ...threadsOf(scenario, ops),
     ...abusersOf(scenario, resolved, ops, vms.length),
-    ...Array.from({ length: background.cpuBurners }, (_, i) => burner(i)),
+    ...Array.from({ length: background.cpuBurners }, (_, i) => burner(i, background)),
   ];
   return {
     topology: {
@@ -47,6 +47,7 @@ export function stormOf(scenario: Scenario, resolved: Resolved): StormSetup {
     policy: resolved.policy,
     spread: run.spread,
     phaseSpread: run.phaseSpread,
+    workPerBoot: host.workPerBoot,
     seed: run.seed,
     grain: run.grain === "exact" ? "exact" : "sections",
   };
@@ -271,13 +272,14 @@ function abusersOf(
   }));
 }
 
-function burner(i: number): BackgroundTask {
+function burner(i: number, { cpuBurnerWeight }: Scenario["background"]): BackgroundTask {
   return {
     name: `burner-${i}`,
     vm: -1,
     tenant: -1,
     startNs: 0,
     pages: 0,
+    weight: cpuBurnerWeight,
     phases: [{ kind: "work", name: "burn", ns: 2 ** 50 }],
   };
 }

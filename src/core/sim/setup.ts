@@ -21,6 +21,8 @@ export interface StormSetup {
   readonly spread: "none" | "exponential";
   /** Coefficient of variation of `work` and `wait` phases, log-normal. */
   readonly phaseSpread: number;
+  /** Each further boot in service lengthens the work of all by this share; absent: 0. */
+  readonly workPerBoot?: number;
   readonly seed: number;
   /** `exact`: every operation of the kernel model is an event; `sections`: lock to lock. */
   readonly grain: "exact" | "sections";
@@ -59,6 +61,8 @@ export interface BackgroundTask {
   readonly startNs: number;
   readonly pages: number;
   readonly firstFrame?: number;
+  /** Length of its time slices, those of VMs being 1; absent: 1. */
+  readonly weight?: number;
   readonly phases: readonly StormPhase[];
 }
 

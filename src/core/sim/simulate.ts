@@ -60,5 +60,6 @@ const SEES_NO_EXITS: ReadonlySet<string> = new Set([
   "boot-cap",
   "boot-cap-aimd",
   "boot-cap-gradient",
+  "boot-cap-work",
   "lazy-accept",
 ]);

@@ -100,8 +100,8 @@ export class Storm {
     this.#psp = new Psp(tasks);
     this.#interrupts = new FlushInterrupts(flush === "ipi" ? costs.ipiHandler : 0, tasks.count);
     this.#phases = new Phases(setup, tasks);
-    const queues = { locks: this.#locks, psp: this.#psp };
-    this.#admission = new Admission(setup, tasks, this.#calendar, queues, (task, now) =>
+    const measured = { locks: this.#locks, psp: this.#psp, cpus: this.#cpus };
+    this.#admission = new Admission(setup, tasks, this.#calendar, measured, (task, now) =>
       this.#wakeAt(task, now),
     );
     this.#draws = new Draws(setup, tasks.count);
@@ -307,7 +307,7 @@ export class Storm {
       case NEXT.ask:
         return this.#askPsc(task, now);
       case NEXT.work:
-        this.#work(task, now, phases.ns);
+        this.#work(task, now, this.#besideOthers(task, phases.ns));
         return false;
       case NEXT.wait:
         this.#leaveCpu(task, now);
@@ -334,6 +334,13 @@ export class Storm {
       default:
         throw new Error(`bug: next is ${next}`);
     }
+  }
+
+  /** Work of a VM among as many boots as there are now: caches and memory are shared. */
+  #besideOthers(task: number, ns: number): number {
+    const { workPerBoot = 0 } = this.#setup;
+    if (workPerBoot === 0 || this.#tasks.vmOf[task]! < 0) return ns;
+    return Math.round(ns * (1 + workPerBoot * (this.#admission.inService - 1)));
   }
 
   /** The task sleeps until its command is done. */

@@ -57,7 +57,7 @@ function holdOf(run: StormRun, name: string): number {
 }
 
 /** Readers overlap, and so do holders of different PMDs' locks. */
-function servesOneAtATime(design: string, name: string): boolean {
+export function servesOneAtATime(design: string, name: string): boolean {
   const lock = DESIGN_BY_NAME.get(design)!.locks[name];
   if (lock === undefined) return true;
   return lock.scope === "global" && (lock.kind === "spinlock" || lock.kind === "mutex");
