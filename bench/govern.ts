@@ -12,6 +12,7 @@ const CAP = 64;
 const WARM_UP_S = 2;
 /** So many are connected at once, for the listener's backlog. */
 const CONNECT_AT_ONCE = 500;
+const CONNECT_AGAIN_MS = 50;
 
 const fixture = new GovernorFixture({
   policy: [{ name: "boot-cap", options: { boots: CAP } }],
@@ -81,11 +82,15 @@ function launch(socket: Socket): void {
   ask();
 }
 
+/** While 4,096 connections wait to be accepted, the kernel refuses others with EAGAIN. */
 function connected(): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(fixture.socketPath);
     socket.once("connect", () => resolve(socket));
-    socket.once("error", reject);
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EAGAIN") reject(error);
+      else setTimeout(() => connected().then(resolve, reject), CONNECT_AGAIN_MS);
+    });
   });
 }
 

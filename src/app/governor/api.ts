@@ -13,6 +13,7 @@ import {
   releaseRequest,
   renewRequest,
 } from "../../core/scenario/govern-request.ts";
+import type { BootWeight } from "./boot-weight.ts";
 import type { Causes } from "./causes.ts";
 import type { Change, CommitLog } from "./commit-log.ts";
 import { EventStream } from "./event-stream.ts";
@@ -21,7 +22,8 @@ import { type Refusal, type Request, refusalOf, refuse, reply, replyText } from 
 import type { Journal } from "./journal.ts";
 import { Metrics, openMetrics } from "./metrics.ts";
 import { PermitJson } from "./permit-json.ts";
-import { readCpuPressure } from "./pressure.ts";
+import type { Quota } from "./quota/quota.ts";
+import type { Signals } from "./signals.ts";
 
 /** Permits in one answer of the list; the rest is counted. */
 const LIST_MAX = 1000;
@@ -32,6 +34,9 @@ export interface ApiOptions {
   readonly journal: Journal;
   readonly time: GateTime;
   readonly causes: Causes;
+  readonly signals: Signals;
+  readonly weight: BootWeight;
+  readonly quota: Quota;
   readonly version: string;
   readonly config: () => GovernConfig;
   /** @returns fields that were changed and wait for a restart */
@@ -64,6 +69,7 @@ export class Api {
       if (!(error instanceof Refused)) throw error;
       this.#refuse(response, error.refusal);
     }
+    this.#options.log.settle();
   };
 
   /** What a path can be asked for, by method. */
@@ -130,6 +136,11 @@ export class Api {
     this.#isEnding = true;
     this.#turnAway(this.#ending(), false);
     this.#events.close();
+  }
+
+  /** Something that is no change of a permit. */
+  tell(kind: string, data: unknown): void {
+    this.#events.send(kind, () => data);
   }
 
   readonly refused = (code: string): void => this.metrics.refuse(code);
@@ -272,14 +283,13 @@ export class Api {
     const permit = this.#find(id);
     if (permit.state === "ended") throw new Refused(this.#permitEnded(permit));
     const { ledger, config } = this.#options;
-    const { leaseMs } = wanted;
+    const { leaseMs, holder } = wanted;
+    if (holder !== undefined && !holderRuns(holder)) throw new Refused(holderGone(holder));
     if (permit.state === "waiting") ledger.touch(permit.ask.id);
     else {
       const mostNs = config().lease.maxMs * 1e6;
-      ledger.renew(
-        permit.ask.id,
-        Math.min(leaseMs === undefined ? permit.leaseNs : leaseMs * 1e6, mostNs),
-      );
+      const leaseNs = Math.min(leaseMs === undefined ? permit.leaseNs : leaseMs * 1e6, mostNs);
+      ledger.renew(permit.ask.id, leaseNs, holder);
     }
     this.#afterwards(response, permit.ask.id);
   }
@@ -288,15 +298,18 @@ export class Api {
     const wanted = requestOf(releaseRequest, request.body ?? {});
     const permit = this.#find(id);
     const { outcome, bootMs, cpuMs } = wanted;
-    const { ledger } = this.#options;
+    const { ledger, signals } = this.#options;
     const gaveUp = permit.state === "waiting" || outcome === "gave-up";
     this.#options.causes.because(request, () => {
       if (gaveUp) ledger.end(permit.ask.id, "gave-up");
+      else if (outcome === "unknown") ledger.end(permit.ask.id, "released");
       else {
+        const toldNs = cpuMs === undefined ? undefined : Math.round(cpuMs * 1e6);
+        const cpuNs = signals.bootCpuNs(permit.ask.id, toldNs);
         ledger.end(permit.ask.id, "released", {
           failed: outcome === "failed",
           ...(bootMs === undefined ? {} : { bootNs: Math.round(bootMs * 1e6) }),
-          ...(cpuMs === undefined ? {} : { cpuNs: Math.round(cpuMs * 1e6) }),
+          ...(cpuNs === undefined ? {} : { cpuNs }),
         });
       }
     });
@@ -305,8 +318,9 @@ export class Api {
 
   #find(id: string): Permit {
     this.#requireService();
+    const { ledger } = this.#options;
     const number = this.#json.number(id);
-    const permit = number === undefined ? undefined : this.#options.ledger.find(number);
+    const permit = number === undefined ? ledger.findKey(keyIn(id) ?? "") : ledger.find(number);
     if (permit === undefined) throw new Refused(noPermit(id));
     return permit;
   }
@@ -349,15 +363,16 @@ export class Api {
 
   #state(): unknown {
     const { ledger, log, journal } = this.#options;
-    const { lease, queueMax, signals, whenUnavailable } = this.#options.config();
+    const { lease, queueMax, signals, weight, whenUnavailable } = this.#options.config();
     const { policy, ...permits } = ledger.gauges();
     const waiting = firstWaiting(ledger);
-    const cpuPressure = this.#cpuPressure();
     const heldNs = Math.max(0, ledger.heldUntilNs - this.#nowNs());
     return {
       permits,
       gauges: policy,
-      signals: cpuPressure === undefined ? {} : { cpuPressure },
+      signals: this.#options.signals.states(),
+      weight: this.#options.weight.state(),
+      quota: this.#options.quota.state(),
       ...(waiting === undefined
         ? {}
         : { why: explainPermit(waiting, this.#nowNs(), ledger.heldUntilNs) }),
@@ -368,14 +383,14 @@ export class Api {
         lease,
         queueMax,
         signals,
+        weight,
         whenUnavailable,
       },
     };
   }
 
   #showMetrics(response: ServerResponse): void {
-    const { ledger, log, journal, version } = this.#options;
-    const cpuPressure = this.#cpuPressure();
+    const { ledger, log, journal, signals, weight, quota, version } = this.#options;
     const text = openMetrics(this.metrics, {
       version,
       gauges: ledger.gauges(),
@@ -383,14 +398,12 @@ export class Api {
       journalWorks: log.failure === undefined,
       heldSeconds: Math.max(0, ledger.heldUntilNs - this.#nowNs()) / 1e9,
       eventClients: this.#events.clients,
-      ...(cpuPressure === undefined ? {} : { cpuPressure }),
+      signals: signals.states(),
+      weightRaised: weight.state().raised,
+      quota: quota.metrics(),
     });
     const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     replyText(response, 200, type, text);
-  }
-
-  #cpuPressure(): number | undefined {
-    return this.#options.config().signals.cpuPressure === "off" ? undefined : readCpuPressure();
   }
 
   #health(response: ServerResponse): void {
@@ -458,6 +471,16 @@ function requestOf<T>(schema: RequestSchema<T>, body: unknown): T {
     message: "the request is wrong",
     why: read.problems,
   });
+}
+
+/** Of `key=vm-17`, as it stands in a path; undefined for what is none. */
+function keyIn(id: string): string | undefined {
+  if (!id.startsWith("key=")) return undefined;
+  try {
+    return decodeURIComponent(id.slice("key=".length));
+  } catch {
+    return undefined; // A percent sign that escapes nothing.
+  }
 }
 
 function notFound(path: string): Refusal {

@@ -4,6 +4,9 @@ import type { Journal } from "./journal.ts";
 
 const RETRY_MS = 250;
 
+/** A turn in which thousands of requests come in takes longer than its first may wait. */
+const PIECE_NS = 1_000_000n;
+
 /** Told when all that was recorded before is written, or why it could not be. */
 export type AfterWrite = (failure: BootstormError | undefined) => void;
 
@@ -25,13 +28,16 @@ export interface CommitLogOptions {
 }
 
 /**
- * Group commit. In a turn of the event loop requests come in and change the ledger; at its end all
- * changes are written with one call, and only then the answers leave. What cannot be written is kept
- * and tried again; meanwhile `failure` says that nothing may be answered.
+ * Group commit. In a turn of the event loop requests come in and change the ledger; at its end, or
+ * after a millisecond of a longer one, all changes are written with one call, and only then the
+ * answers leave. What cannot be written is kept and tried again; meanwhile `failure` says that nothing
+ * may be answered.
  */
 export class CommitLog {
   readonly #options: CommitLogOptions;
   #untold: Change[] = [];
+  /** Since when something is untold. */
+  #sinceNs = 0n;
   #actions: AfterWrite[] = [];
   #immediate: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -48,6 +54,7 @@ export class CommitLog {
 
   record(change: Change): void {
     this.#options.journal.append(change.event);
+    if (this.#untold.length === 0) this.#sinceNs = process.hrtime.bigint();
     this.#untold.push(change);
     // While it fails, the timer tries again.
     if (this.#retry === undefined) this.#immediate ??= setImmediate(() => this.commit());
@@ -56,6 +63,12 @@ export class CommitLog {
   after(action: AfterWrite): void {
     if (this.#untold.length === 0 && this.#failure === undefined) action(undefined);
     else this.#actions.push(action);
+  }
+
+  /** A request is done with, and the ledger at rest. */
+  settle(): void {
+    if (this.#untold.length === 0 || this.#retry !== undefined) return;
+    if (process.hrtime.bigint() - this.#sinceNs >= PIECE_NS) this.commit();
   }
 
   /** Writes what was recorded and tells those who wait for it. */

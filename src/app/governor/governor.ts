@@ -5,7 +5,9 @@ import { checkHistory } from "../../core/govern/history.ts";
 import { emptyLedger, type Ledger, openLedger } from "../../core/govern/ledger.ts";
 import type { LedgerState, PermitEvent } from "../../core/govern/permit.ts";
 import type { GovernConfig } from "../../core/scenario/govern-config.ts";
+import { sweepCgroups } from "../../host/cgroup/marks.ts";
 import { Api } from "./api.ts";
+import { BootWeight, fairWeight } from "./boot-weight.ts";
 import { Causes } from "./causes.ts";
 import { monotonicTime } from "./clock.ts";
 import { CommitLog } from "./commit-log.ts";
@@ -22,6 +24,8 @@ import {
 } from "./journal.ts";
 import { listenOnSocket, listenOnTcp, readToken } from "./listen.ts";
 import type { Metrics } from "./metrics.ts";
+import { Quota } from "./quota/quota.ts";
+import { Signals } from "./signals.ts";
 
 export interface GovernorOptions {
   readonly config: GovernConfig;
@@ -64,9 +68,8 @@ export async function startGovernor(options: GovernorOptions): Promise<Governor>
   const { listen, queueMax } = options.config;
   const token = listen === undefined ? undefined : await readToken(listen.tokenFile);
   const parts = openParts(options);
-  const { ledger, log, api, holders } = parts;
+  const { ledger, log, api, holders, weight, signals, quota } = parts;
   log.commit();
-  holders.start();
 
   const { answer, refused } = api;
   const servers: Server[] = [];
@@ -91,9 +94,11 @@ export async function startGovernor(options: GovernorOptions): Promise<Governor>
   async function end(): Promise<void> {
     api.end();
     holders.close();
+    weight.close();
+    quota.close();
     log.close();
     ledger.close();
-    await Promise.all(servers.map(closeServer));
+    await Promise.all([...servers.map(closeServer), signals.close()]);
     parts.journal.close();
   }
 
@@ -107,6 +112,9 @@ interface Parts {
   readonly log: CommitLog;
   readonly api: Api;
   readonly holders: HolderWatch;
+  readonly signals: Signals;
+  readonly weight: BootWeight;
+  readonly quota: Quota;
   readonly reload: () => Promise<readonly string[]>;
 }
 
@@ -176,6 +184,22 @@ function putTogether({ version, say, reread, ...options }: GovernorOptions, past
     say,
   });
   const causes = new Causes();
+  const signals = new Signals({
+    settings: () => config.signals,
+    counts: () => ledger.gauges(),
+    // What cannot be written is not told either: the policy is what its journal makes of it.
+    observe: (sample) => log.failure ?? ledger.observe(sample),
+  });
+  for (const why of sweepCgroups().kept) say(`a killed run has left a group: ${why}`);
+  const weight = new BootWeight(() => {
+    const { boots } = config.weight;
+    return boots === "auto" ? fairWeight(ledger.gauges()) : boots;
+  }, say);
+  const quota = new Quota({
+    settings: () => config.quota,
+    nowNs: time.nowNs,
+    changed: (row) => api.tell("quota", row),
+  });
   const ledger = openLedger(
     {
       time,
@@ -183,26 +207,42 @@ function putTogether({ version, say, reread, ...options }: GovernorOptions, past
       record: (event, permit) => {
         log.record({ event, permit });
         holders.note(permit);
+        weight.note(permit);
+        quota.note(permit, event);
+        signals.note(event, permit);
         causes.note(event);
       },
     },
     past.state,
     past.events,
   );
-  const parts = { ledger, log, journal, time, causes };
+  const parts = { ledger, log, journal, time, causes, signals, weight, quota };
   const api = new Api({ ...parts, version, config: () => config, reload });
-  for (const permit of ledger.live()) holders.note(permit);
+  for (const permit of ledger.live()) {
+    holders.note(permit);
+    weight.note(permit);
+    signals.adopt(permit);
+  }
+  for (const permit of ledger.snapshot().ended) quota.note(permit);
+  quota.reload();
   if (!isEqual(ledger.policy, config.policy)) ledger.setPolicy(config.policy);
+  signals.begin();
 
   async function reload(): Promise<readonly string[]> {
     const next = await reread();
     const waits = FIELDS_OF_START.filter((field) => !isEqual(next[field], config[field]));
-    if (!isEqual(next.policy, ledger.policy)) ledger.setPolicy(next.policy);
+    if (!isEqual(next.policy, ledger.policy)) {
+      ledger.setPolicy(next.policy);
+      signals.begin();
+    }
     config = next;
+    weight.reload();
+    quota.reload();
+    signals.reload();
     return waits;
   }
 
-  return { journal, ledger, log, api, holders, reload };
+  return { journal, ledger, log, api, holders, signals, weight, quota, reload };
 }
 
 /** Values of one schema: their fields are in one order. */

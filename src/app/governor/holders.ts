@@ -14,22 +14,22 @@ export function holderRuns({ pid, startTicks }: Holder): boolean {
 export class HolderWatch {
   readonly #end: (id: number) => void;
   readonly #inForce = new Map<number, Holder>();
+  /** Was gone when it was looked at the last time. */
+  readonly #gone = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(end: (id: number) => void) {
     this.#end = end;
   }
 
-  start(): void {
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
-  }
-
   /** A permit as it has become. */
   note(permit: Permit | undefined): void {
     const holder = permit?.ask.holder;
     if (permit === undefined || holder === undefined) return;
+    this.#gone.delete(permit.ask.id);
     if (permit.state === "granted") this.#inForce.set(permit.ask.id, holder);
     else this.#inForce.delete(permit.ask.id);
+    this.#timer ??= setTimeout(() => this.look(), LOOK_EVERY_MS);
   }
 
   look(): void {
@@ -37,13 +37,23 @@ export class HolderWatch {
     for (const [id, holder] of next) {
       // To the end of the line. It may have left when another one ended.
       if (!this.#inForce.delete(id)) continue;
-      if (holderRuns(holder)) this.#inForce.set(id, holder);
-      else this.#end(id);
+      const isGone = !holderRuns(holder);
+      if (isGone && this.#gone.has(id)) {
+        this.#end(id);
+        continue;
+      }
+      this.#inForce.set(id, holder);
+      // Its launcher may be telling just now how the boot ended: that goes first, until the next look.
+      if (isGone) this.#gone.add(id);
+      else this.#gone.delete(id);
     }
+    // Without holders nothing wakes up.
+    this.#timer =
+      this.#inForce.size === 0 ? undefined : setTimeout(() => this.look(), LOOK_EVERY_MS);
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 }
 

@@ -1,4 +1,5 @@
 import { ENDS_OF_PERMITS, type EndOfPermit, type LedgerGauges } from "../../core/govern/permit.ts";
+import type { Signal, SignalStates } from "./signals.ts";
 
 /** Upper ends of the classes of a histogram, seconds. */
 const DECISION_S = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1];
@@ -66,13 +67,14 @@ export interface Readings {
   readonly journalWorks: boolean;
   readonly heldSeconds: number;
   readonly eventClients: number;
-  /** Share of time, 0..1; absent where the kernel does not tell. */
-  readonly cpuPressure?: number;
+  readonly signals: SignalStates;
+  readonly weightRaised: number;
+  readonly quota: readonly string[];
 }
 
 /** All metrics as OpenMetrics text, version 1.0.0. */
 export function openMetrics(metrics: Metrics, now: Readings): string {
-  const { gauges } = now;
+  const { gauges, signals } = now;
   const one = (name: string, type: "gauge" | "info", help: string, samples: readonly string[]) => [
     `# TYPE bootstorm_${name} ${type}`,
     `# HELP bootstorm_${name} ${help}`,
@@ -114,8 +116,34 @@ export function openMetrics(metrics: Metrics, now: Readings): string {
     ...gauge("journal_works", "0 while the journal cannot be written.", now.journalWorks ? 1 : 0),
     ...gauge("held_seconds", "How long nothing will be granted.", now.heldSeconds),
     ...gauge("event_clients", "Listeners at /v1/events.", now.eventClients),
-    ...gauge("cpu_pressure", "Share of time in which tasks wait for a CPU.", now.cpuPressure),
+    ...gauge(
+      "host_cpu_idle",
+      "Share of the host's CPU time that nobody used.",
+      shareOf(signals.hostCpu, "idleShare"),
+    ),
+    ...gauge(
+      "host_cpu_boots",
+      "Share of the host's CPU time that boots in service used.",
+      shareOf(signals.hostCpu, "bootShare"),
+    ),
+    ...gauge(
+      "lock_wait",
+      "Share of the time of boots in service spent waiting for kernel locks.",
+      shareOf(signals.lockWait, "share"),
+    ),
+    ...gauge(
+      "cpu_pressure",
+      "Share of time in which tasks wait for a CPU.",
+      shareOf(signals.cpuPressure, "share"),
+    ),
+    ...gauge("weight_raised", "Process trees with the weight of boots.", now.weightRaised),
+    ...now.quota,
     "# EOF",
     "",
   ].join("\n");
+}
+
+/** @returns undefined for what is not measured, and then there is no line of it */
+function shareOf(signal: Signal, name: string): number | undefined {
+  return "values" in signal ? signal.values[name] : undefined;
 }

@@ -76,8 +76,10 @@ export function createBook(saved: ReturnType<Book["snapshot"]>): Book {
         return;
       }
       case "renewed": {
-        const { id, atNs, leaseNs } = event;
-        put({ ...liveOne(id, "granted"), leaseNs, leaseEndsNs: atNs + leaseNs });
+        const { id, atNs, leaseNs, holder } = event;
+        const permit = liveOne(id, "granted");
+        const ask = holder === undefined ? permit.ask : { ...permit.ask, holder };
+        put({ ...permit, ask, leaseNs, leaseEndsNs: atNs + leaseNs });
         return;
       }
       case "ended": {

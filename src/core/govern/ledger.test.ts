@@ -129,6 +129,34 @@ test("the words for a wait name time, boots, cap and what set the cap", () => {
   );
 });
 
+test("the words for a cap that follows work: CPUs, CPU time per boot, idle CPUs", () => {
+  const { ledger, time } = opened(emptyLedger([{ name: "boot-cap-work", options: {} }]));
+  const words = (key: string) => {
+    const asked = ledger.ask(wish(key));
+    ledger.attach(asked.ask.id);
+    return explainPermit(asked, time.nowNs(), 0);
+  };
+  const cpu = (idleShare: number) =>
+    ledger.observe({ kind: "host-cpu", cpus: 32, idleShare, bootShare: 1 - idleShare });
+  /** As many as are in service end after a second, of this CPU time; others take their place. */
+  const round = (cpuNs: number) => {
+    time.advanceTo(time.nowNs() + S);
+    for (const { ask, state } of [...ledger.live()]) {
+      if (state === "granted") ledger.end(ask.id, "released", { failed: false, cpuNs });
+    }
+  };
+  cpu(1);
+  for (let n = 0; n < 90; n += 1) ledger.attach(ledger.ask(wish(`k${n}`)).ask.id);
+  expect(words("a")).toBe(
+    "held 0 ns: 4 boots in service, cap 4 to begin with: nothing was measured yet",
+  );
+  cpu(0.77);
+  round(1.82 * S);
+  expect(words("b")).toBe("held 0 ns: 16 boots in service, cap 16 raised: 77 % of the CPUs idle");
+  round(5.46 * S);
+  expect(words("c")).toMatch(/cap 11 because CPU time per boot 5\.46 s > 2 × 1\.82 s$/);
+});
+
 test("a ledger that was lost grants nothing until the hold is over, then by priority", () => {
   const { ledger, time } = opened(emptyLedger(CAP_2, 10 * S));
   for (const [i, key] of ["a", "b", "c"].entries()) ledger.ask(wish(key, { priority: i }));
@@ -183,6 +211,7 @@ const POLICIES: readonly (readonly PolicySpec[])[] = [
   [{ name: "boot-cap-aimd", options: { bootTargetMs: 20_000 } }],
   [{ name: "boot-cap-gradient", options: {} }],
   [{ name: "boot-cap-delay", options: { order: "tenants" } }],
+  [{ name: "boot-cap-work", options: {} }],
   [
     { name: "boot-cap-delay", options: {} },
     { name: "boot-cap", options: { boots: 3 } },
@@ -239,7 +268,9 @@ function faultyDays(random: Random, hours: number): readonly PermitEvent[] {
 
   function release(launcher: Launcher): void {
     if (!launcher.isAlive || launcher.granted === undefined) return;
-    ledger.end(launcher.granted, "released", { failed: chance(10) });
+    const cpuNs = (1 + random.below(3)) * S;
+    const cost = chance(80) ? { cpuNs } : {};
+    ledger.end(launcher.granted, "released", { failed: chance(10), ...cost });
     if (chance(20)) ledger.end(launcher.granted, "released", { failed: false });
     launchers.delete(launcher.key);
     write();
@@ -261,6 +292,7 @@ function faultyDays(random: Random, hours: number): readonly PermitEvent[] {
         priority: random.below(2),
         leaseNs: (5 + random.below(60)) * S,
         ...(holder === undefined ? {} : { holder }),
+        ...(chance(50) ? { memoryMiB: chance(50) ? 1024 : 65_536 } : {}),
         ...(chance(20) ? { deadlineNs: time.nowNs() + (1 + random.below(90)) * S } : {}),
       }),
     );
@@ -273,6 +305,17 @@ function faultyDays(random: Random, hours: number): readonly PermitEvent[] {
     const kept = turn.slice(0, random.below(turn.length + 1));
     written.push(...kept);
     turn = [];
+    open();
+  }
+
+  /** The daemon ends in order, and another takes up what it has left. */
+  function restart(): void {
+    ledger.close();
+    compact();
+    open();
+  }
+
+  function open(): void {
     time.forgetTimers();
     time.advanceTo(time.nowNs() + random.below(90_000) * 1e6);
     const state: LedgerState = JSON.parse(JSON.stringify(saved));
@@ -298,6 +341,14 @@ function faultyDays(random: Random, hours: number): readonly PermitEvent[] {
     }
   }
 
+  function measure(): void {
+    const idleShare = random.below(100) / 100;
+    const bootShare = ((1 - idleShare) * random.below(100)) / 100;
+    const share = chance(80) ? { bootShare } : {};
+    ledger.observe({ kind: "host-cpu", cpus: chance(50) ? 2 : 64, idleShare, ...share });
+    ledger.observe({ kind: "lock-wait", share: random.below(100) / 100 });
+  }
+
   function loseOne(): void {
     const launcher = pick([...launchers.values()]);
     if (launcher === undefined) return;
@@ -315,9 +366,10 @@ function faultyDays(random: Random, hours: number): readonly PermitEvent[] {
     if (dice < 55) arrive();
     else if (dice < 75) renewSome();
     else if (dice < 85) loseOne();
-    else if (dice < 90) ledger.observe({ kind: "lock-wait", share: random.below(100) / 100 });
+    else if (dice < 90) measure();
     else if (dice < 95) compact();
-    else if (dice < 99) crash();
+    else if (dice < 98) crash();
+    else if (dice < 99) restart();
     else ledger.setPolicy(pick(POLICIES));
     write();
   }

@@ -26,8 +26,11 @@ export interface Ledger {
   findKey(key: string): Permit | undefined;
   /** Waiting and granted ones, in the order in which they asked. */
   live(): Iterable<Permit>;
-  /** @returns undefined when it is not in force */
-  renew(id: number, leaseNs?: number): Permit | undefined;
+  /**
+   * @param holder  who holds it from now on; absent: who has held it
+   * @returns undefined when it is not in force
+   */
+  renew(id: number, leaseNs?: number, holder?: Holder): Permit | undefined;
   /** Those that are not there, or have ended, stay as they are. */
   end(id: number, how: EndOfPermit, outcome?: BootOutcome): void;
   /**
@@ -294,10 +297,16 @@ export function openLedger(
     schedule(id);
   }
 
-  function renew(id: number, leaseNs?: number): Permit | undefined {
+  function renew(id: number, leaseNs?: number, holder?: Holder): Permit | undefined {
     const permit = book.live.get(id);
     if (permit?.state !== "granted") return undefined;
-    commit({ kind: "renewed", atNs: time.nowNs(), id, leaseNs: leaseNs ?? permit.leaseNs });
+    commit({
+      kind: "renewed",
+      atNs: time.nowNs(),
+      id,
+      leaseNs: leaseNs ?? permit.leaseNs,
+      ...(holder === undefined ? {} : { holder }),
+    });
     schedule(id);
     return book.find(id);
   }
@@ -479,8 +488,12 @@ function observeEnd(
   { atNs, outcome }: { readonly atNs: number; readonly outcome?: BootOutcome },
 ): void {
   if (outcome === undefined) return;
-  const latencyNs = outcome.bootNs ?? atNs - permit.grantedNs!;
-  to.observe({ kind: "boot-finished", latencyNs, failed: outcome.failed }, atNs);
+  const { failed, bootNs, cpuNs } = outcome;
+  const latencyNs = bootNs ?? atNs - permit.grantedNs!;
+  const cost = cpuNs === undefined ? {} : { cpuNs };
+  const { pages } = askOf(permit.ask);
+  const size = pages === 0 ? {} : { pages };
+  to.observe({ kind: "boot-finished", latencyNs, failed, ...cost, ...size }, atNs);
 }
 
 /** It waits, and its deadline has passed. */

@@ -80,6 +80,8 @@ export type PermitEvent =
       readonly atNs: number;
       readonly id: number;
       readonly leaseNs: number;
+      /** Another process holds it from now on; absent: the same as before. */
+      readonly holder?: Holder;
     }
   | {
       readonly kind: "ended";

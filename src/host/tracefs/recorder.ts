@@ -25,18 +25,22 @@ export interface RecorderOptions {
   readonly bufferKiBPerCpu: number;
   /** What we keep in memory, all CPUs together; pages beyond are counted and dropped. */
   readonly keepBytesMax: number;
+  /** List all threads when it starts, to know the processes of those that wait. */
+  readonly tasks: boolean;
 }
 
 export const RECORDER_DEFAULTS: RecorderOptions = {
   stacks: true,
   bufferKiBPerCpu: 4096,
   keepBytesMax: 256 << 20,
+  tasks: true,
 };
 
 /** Records contended lock acquisitions of the whole machine. */
 export interface Recorder {
+  /** Also after `stop`, for another recording. */
   start(): void;
-  /** Ends the recording and brings it home. */
+  /** Ends the recording and brings it home. Events stay enabled, without effect, until `close`. */
   stop(): RawRecording;
   /** Removes everything from the kernel; safe to call again, and needed after a failure too. */
   close(): void;
@@ -79,7 +83,7 @@ function prepare(instance: TracefsInstance, options: RecorderOptions): Recorder 
 
   function start(): void {
     for (const event of EVENTS) instance.set(`events/${event}/enable`, "1");
-    tasks = listTasks();
+    if (options.tasks) tasks = listTasks();
     startNs = process.hrtime.bigint();
     instance.set("tracing_on", "1");
     timer = setInterval(drainFullPages, DRAIN_EVERY_MS);
@@ -100,8 +104,8 @@ function prepare(instance: TracefsInstance, options: RecorderOptions): Recorder 
     clearInterval(timer);
     instance.set("tracing_on", "0");
     const endNs = process.hrtime.bigint();
-    for (const event of EVENTS) instance.set(`events/${event}/enable`, "0");
     for (const reader of readers) take(reader, Number.POSITIVE_INFINITY);
+    keptBytes = 0;
     const recorded = readers.map((reader) => reader.finish());
     return { clock: CLOCK, startNs, endNs, cpus: recorded, formats, tasks, stacks: options.stacks };
   }
@@ -165,6 +169,8 @@ function pageReader(instance: TracefsInstance, cpu: number): PageReader {
   );
   const chunks: Uint8Array[] = [];
   let pagesCut = 0;
+  /** Counted by the kernel since the instance was made, told by `finish`. */
+  let droppedTold = 0;
   let open = true;
 
   function stat(name: string): number {
@@ -191,8 +197,12 @@ function pageReader(instance: TracefsInstance, cpu: number): PageReader {
     chunks.forEach((page, i) => {
       pages.set(page, i * PAGE_BYTES);
     });
+    const droppedInAll = stat("dropped events") + stat("overrun");
+    const finished = { cpu, pages, dropped: droppedInAll - droppedTold, pagesCut };
+    droppedTold = droppedInAll;
     chunks.length = 0;
-    return { cpu, pages, dropped: stat("dropped events") + stat("overrun"), pagesCut };
+    pagesCut = 0;
+    return finished;
   }
 
   return {
