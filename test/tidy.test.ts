@@ -21,11 +21,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "core/govern": [...SMALL, "policy"].map(core),
   "core/scenario": [...SMALL, "policy"].map(core),
   "core/sim": [...SMALL, "kernel", "policy", "event", "stats", "scenario"].map(core),
+  "core/plan": [...SMALL, "sim", "policy", "kernel", "stats", "scenario"].map(core),
   "core/trace": [...SMALL, "event"].map(core),
   "core/analyze": [...SMALL, "event", "facts", "stats"].map(core),
-  "core/report": [...SMALL, "analyze", "facts", "stats", "check", "kernel"].map(core),
+  "core/report": [...SMALL, "analyze", "facts", "stats", "check", "kernel", "plan"].map(core),
   "host/exec": ["core"],
   "host/store": ["core"],
+  "host/cgroup": ["core", "host/exec", "host/store"],
+  "host/governor": ["core", "host/exec", "host/store"],
   "host/guest": ["core", "host/exec", "host/store"],
   "host/probe": ["core", "host/exec", "host/store"],
   "host/qemu": ["core", "host/exec", "host/store"],
@@ -109,6 +112,7 @@ test("every source file is imported by another, or is where a program starts", (
     "src/app/cli/check/worker.ts",
     "src/app/cli/simulate/trace-worker.ts",
     "src/app/cli/simulate/worker.ts",
+    "src/app/governor/lock-worker.ts",
     "src/host/secretmem/worker.ts",
   ];
   const used = new Set(products.flatMap(importsOf));

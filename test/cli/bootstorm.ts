@@ -39,6 +39,7 @@ export interface Running {
   said(): string;
   kill(signal: NodeJS.Signals): void;
   type(text: string): void;
+  endInput(): void;
   readonly ended: Promise<Ended & { readonly signal: NodeJS.Signals | null }>;
 }
 
@@ -59,6 +60,7 @@ export function startBootstorm(args: readonly string[], surroundings: Surroundin
     said: () => stdout + stderr,
     kill: (signal) => void child.kill(signal),
     type: (text) => void child.stdin.write(text),
+    endInput: () => void child.stdin.end(),
     ended: new Promise((resolve) => {
       child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
     }),

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { BootstormError, EXIT } from "../../core/error.ts";
 import { COMMANDS } from "./commands/index.ts";
-import { markBareJson } from "./run.ts";
+import { markBare } from "./run.ts";
 import { usageError } from "./usage-error.ts";
 import { VERSION } from "./version.ts";
 
@@ -13,7 +13,7 @@ async function main(args: readonly string[]): Promise<void> {
   const { own, trailing } = splitAtDashes(args);
   try {
     const program = await programFor(own, trailing);
-    await program.parseAsync(markBareJson(own), { from: "user" });
+    await program.parseAsync(markBare(own), { from: "user" });
   } catch (error) {
     process.exitCode = error instanceof CommanderError ? endOfParsing(error, own) : report(error);
   }

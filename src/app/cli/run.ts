@@ -27,14 +27,21 @@ export interface Answer {
 }
 
 /** What `--json` without a file stands for. */
-const STDOUT = "-";
+export const STDOUT = "-";
+/** What `--govern` without a socket stands for. */
+export const OWN_GOVERNOR = "own";
+
+const BARE = new Map([
+  ["--json", STDOUT],
+  ["--govern", OWN_GOVERNOR],
+]);
 
 /**
  * In `contention --json boot.bst` the last word is the recording to read. Commander would take it
  * for the file of --json, to be overwritten; only `--json=FILE` names that one.
  */
-export function markBareJson(args: readonly string[]): string[] {
-  return args.map((arg) => (arg === "--json" ? `--json=${STDOUT}` : arg));
+export function markBare(args: readonly string[]): string[] {
+  return args.map((arg) => (BARE.has(arg) ? `${arg}=${BARE.get(arg)}` : arg));
 }
 
 /** Adds the flags every command has. Call it after the command's own flags. */
@@ -65,7 +72,7 @@ export async function runCommand(
     const answer = await work({ signal: interrupt.signal, progress });
     progress.clear();
     if (!isDaemon) interrupt.signal.throwIfAborted();
-    await print(command.name(), answer, json);
+    await printAnswer(command.name(), answer, json);
     process.exitCode = answer.exit ?? EXIT.done;
   } catch (error) {
     progress.clear();
@@ -75,7 +82,12 @@ export async function runCommand(
   }
 }
 
-async function print(name: string, answer: Answer, json: string | undefined): Promise<void> {
+/** @param json  the value of --json, where it was given */
+export async function printAnswer(
+  name: string,
+  answer: Answer,
+  json: string | undefined,
+): Promise<void> {
   if (json === undefined) return writeOut(answer.text);
   const { input, result, caveats } = answer;
   const document = {

@@ -28,7 +28,7 @@ export async function sampleVm(
   vcpuTids: readonly number[] | undefined,
 ): Promise<VmSample> {
   // The times first: a VM that is about to end has the fewest moments for them.
-  const cpu = cpuNs(pid);
+  const cpu = cpuNsOf(pid);
   const tids = tidsOf(pid);
   const told = vcpuTids && vcpuTimes(vcpuTids, tids);
   const threads = threadNames(tids);
@@ -41,8 +41,12 @@ export async function sampleVm(
   });
 }
 
-/** `4242 (qemu-system-x86) S 1 4242 …`: utime and stime are fields 14 and 15, after the name 12 and 13. */
-function cpuNs(pid: number): number | undefined {
+/**
+ * User and system time of a process, to 10 ms; undefined when it has ended.
+ *
+ * `4242 (qemu-system-x86) S 1 4242 …`: utime and stime are fields 14 and 15, after the name 12 and 13.
+ */
+export function cpuNsOf(pid: number): number | undefined {
   const stat = textOf(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   const [user, system] = stat

@@ -66,8 +66,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./calibrate.ts"),
   },
   {
+    name: "plan",
+    summary: "say how many boots a host can serve, how fast, and what to configure",
+    load: () => import("./plan.ts"),
+  },
+  {
     name: "govern",
     summary: "give permits to VM launchers, so that no more boot at once than this host can serve",
     load: () => import("./govern.ts"),
+  },
+  {
+    name: "permit",
+    summary: "start a VM when the governor permits it, and tell it when the VM is ready",
+    runsAnother: true,
+    load: () => import("./permit.ts"),
   },
 ];

@@ -15,10 +15,11 @@ import { scenarioWith } from "../simulate/scenario.ts";
 import { shellWord } from "../simulate/words.ts";
 import { stormAnswer } from "../storm/answer.ts";
 import { type Demand, requireCapacity } from "../storm/capacity.ts";
-import { addStormFlags, requireOnlyReading, type StormFlags } from "../storm/flags.ts";
+import { addStormFlags, limitsOf, requireOnlyReading, type StormFlags } from "../storm/flags.ts";
+import { governorPolicy } from "../storm/govern-admission.ts";
 import { endLeftovers } from "../storm/leftovers.ts";
 import { prepareMachine, type StormMachine } from "../storm/machine.ts";
-import { type BootKind, scenarioLimit, vmsAtOnce } from "../storm/plan.ts";
+import { type BootKind, type Limit, scenarioLimit, vmsAtOnce } from "../storm/plan.ts";
 import { runStorm, type StormCourse, type StormOptions } from "../storm/run.ts";
 import { RUN_FILE, readRun, requireNoRun, runFileText } from "../storm/run-file.ts";
 import { NOT_ASKED, runNotes } from "../storm/words.ts";
@@ -39,6 +40,7 @@ export function define(command: Command): void {
 Examples:
   sudo bootstorm storm                              tiny VMs, 1 to 4 × CPUs
   bootstorm storm --vms 16 --compare-limits 2,none  does it help to let in two at a time?
+  bootstorm storm --vms 16 --compare-limits none,2 --govern   and what does the daemon make of it?
   bootstorm storm mine.yaml --set 'guests[0].machine.kernel=/boot/vmlinuz-new'
   bootstorm storm --from bootstorm-runs/FOLDER      the report of that run again`,
     )
@@ -79,7 +81,7 @@ async function storm(
 ): Promise<void> {
   await endLeftovers(session);
   const { scenario } = await scenarioWith(name, flags.set ?? []);
-  const limits = flags.compareLimits ?? [flags.limit ?? scenarioLimit(scenario.policy)];
+  const limits = await known(limitsOf(flags, () => scenarioLimit(scenario.policy)));
   const pressures = flags.pressure ?? [0];
   const withPressure = requireProcesses(pressures) > 0;
   const machine = await prepareMachine(session, scenario.guests);
@@ -109,6 +111,19 @@ async function storm(
   };
   await folder.write(RUN_FILE, runFileText(runNotes(name, scenario, flags, course)));
   await runStorm(session, course);
+}
+
+/**
+ * The same limits, with the policies that a governor's daemon runs now.
+ * @throws BootstormError NO_GOVERNOR, before anything is booted
+ */
+function known(limits: readonly Limit[]): Promise<readonly Limit[]> {
+  return Promise.all(
+    limits.map(async (limit) => {
+      const socket = limit.governor?.socket;
+      return socket === undefined ? limit : { ...limit, policy: await governorPolicy(socket) };
+    }),
+  );
 }
 
 /** Of the VMs that are there at once in the largest round. */

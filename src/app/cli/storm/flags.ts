@@ -1,12 +1,14 @@
 // The flags of `storm`, and what they come to.
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { BootstormError, EXIT } from "../../../core/error.ts";
 import type { Arrivals } from "../../../core/scenario/scenario.ts";
 import { fileName, numberList, oneOf, wholeNumber } from "../arguments.ts";
 import { YES_FLAG } from "../load/flags.ts";
+import { OWN_GOVERNOR } from "../run.ts";
 import { setField } from "../simulate/flags.ts";
 import type { ScenarioChange } from "../simulate/scenario.ts";
-import { BOOT_POLICIES, type Limit, limitOf, VMS_MAX } from "./plan.ts";
+import { BOOT_POLICIES, GOVERN_LIMIT, type Limit, limitOf, VMS_MAX } from "./plan.ts";
 
 export interface StormFlags {
   readonly vms?: readonly number[];
@@ -14,6 +16,8 @@ export interface StormFlags {
   readonly warmUps: number;
   readonly limit?: Limit;
   readonly compareLimits?: readonly Limit[];
+  /** A socket, or OWN_GOVERNOR. */
+  readonly govern?: string;
   readonly comparePlain?: true;
   readonly arrivals?: Arrivals;
   readonly pressure?: readonly number[];
@@ -42,7 +46,7 @@ export function addStormFlags(command: Command): Command {
     .addOption(
       new Option(
         "--limit <rule>",
-        "boots let in at once, or a policy for boots (default: the scenario's policy, or none)",
+        "boots let in at once, govern, or a policy for boots (default: the scenario's, or none)",
       )
         .argParser(limitFlag)
         .conflicts("compareLimits"),
@@ -52,6 +56,7 @@ export function addStormFlags(command: Command): Command {
       "several limits in one run, such as 1,2,4,none (default: none)",
       limitList,
     )
+    .addOption(governOption())
     .option("--compare-plain", "boot the same VMs without confidentiality too, as control")
     .option(
       "--arrivals <how>",
@@ -87,6 +92,31 @@ export function addStormFlags(command: Command): Command {
     .option("--from <folder>", "boot nothing: read a run again (default: none)", fileName);
 }
 
+function governOption(): Option {
+  const option = new Option(
+    "--govern [socket]",
+    "ask a governor for each boot: on that socket, or a fresh one each round (default: none)",
+  )
+    .argParser(fileName)
+    .conflicts("limit");
+  option.flags = "--govern[=socket]";
+  return option;
+}
+
+/**
+ * The rules that are compared, `govern` among them where it is asked for.
+ * @param usual  the rule where none is named
+ */
+export function limitsOf(
+  { limit, compareLimits, govern }: StormFlags,
+  usual: () => Limit,
+): readonly Limit[] {
+  if (govern === undefined) return compareLimits ?? [limit ?? usual()];
+  const others = (compareLimits ?? []).filter(({ name }) => name !== GOVERN_LIMIT.name);
+  if (govern === OWN_GOVERNOR) return [...others, GOVERN_LIMIT];
+  return [...others, { ...GOVERN_LIMIT, governor: { socket: resolve(govern) } }];
+}
+
 /** @throws BootstormError FROM_AND_BOOT when something is asked of VMs that nobody starts */
 export function requireOnlyReading(command: Command): void {
   const others = command.options.filter(
@@ -108,7 +138,7 @@ function limitFlag(text: string): Limit {
   const limit = limitOf(text.trim());
   if (limit !== undefined) return limit;
   throw new InvalidArgumentError(
-    `'${text}' is neither none, nor a number of boots, nor one of ${BOOT_POLICIES.join(", ")}.`,
+    `'${text}' is neither none, nor a number of boots, nor one of ${[...BOOT_POLICIES, GOVERN_LIMIT.name].join(", ")}.`,
   );
 }
 

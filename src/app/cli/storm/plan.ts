@@ -2,6 +2,7 @@ import { BootstormError, EXIT } from "../../../core/error.ts";
 import type { PolicySpec } from "../../../core/policy/policy.ts";
 import { POLICIES } from "../../../core/policy/registry.ts";
 import { randomFrom, shuffled } from "../../../core/random.ts";
+import { DEFAULT_GOVERN_CONFIG } from "../../../core/scenario/govern-config.ts";
 
 /** Of a round: what the format of rounds can hold, too. */
 export const VMS_MAX = 16_384;
@@ -10,6 +11,8 @@ export const VMS_MAX = 16_384;
 export interface Limit {
   readonly name: string;
   readonly policy: readonly PolicySpec[];
+  /** A daemon of `govern` decides: on this socket, else a fresh one of our own for each round. */
+  readonly governor?: { readonly socket?: string };
 }
 
 export interface StormPlan {
@@ -40,14 +43,22 @@ export interface RoundAsk {
 
 export const NO_LIMIT: Limit = { name: "none", policy: [] };
 
+/** A daemon of our own, which has every default. */
+export const GOVERN_LIMIT: Limit = {
+  name: "govern",
+  policy: DEFAULT_GOVERN_CONFIG.policy,
+  governor: {},
+};
+
 /** Policies that hold back boots: only these can do anything to a VM that is started. */
 export const BOOT_POLICIES: readonly string[] = [...POLICIES.values()]
   .filter(({ delays }) => delays === "boot")
   .map(({ name }) => name);
 
-/** `none`, a number of boots at once, or the name of a policy for boots with its defaults. */
+/** `none`, a number of boots at once, `govern`, or the name of a policy for boots with its defaults. */
 export function limitOf(word: string): Limit | undefined {
-  if (word === "none") return NO_LIMIT;
+  if (word === NO_LIMIT.name) return NO_LIMIT;
+  if (word === GOVERN_LIMIT.name) return GOVERN_LIMIT;
   if (/^[1-9]\d{0,4}$/.test(word)) {
     return { name: word, policy: [{ name: "boot-cap", options: { boots: Number(word) } }] };
   }

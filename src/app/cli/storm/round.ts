@@ -1,18 +1,19 @@
-// One round: so many VMs are asked for, a policy lets them go, each boots or fails.
+// One round: so many VMs are asked for, policies let them go, each boots or fails.
 import type { BootRecord, BootRound } from "../../../core/event/boot.ts";
-import { Gate } from "../../../core/policy/gate.ts";
-import type { Ask } from "../../../core/policy/policy.ts";
-import { createPolicy } from "../../../core/policy/registry.ts";
 import type { Arrivals } from "../../../core/scenario/scenario.ts";
 import { arrivalsNs } from "../../../core/sim/arrivals.ts";
 import { startRoundLoad } from "../../../host/probe/round-load.ts";
+import { cpuNsOf } from "../../../host/qemu/sample.ts";
 import { type RunningVm, startVm } from "../../../host/qemu/vm.ts";
+import type { Admission } from "./admission.ts";
 import type { StormMachine } from "./machine.ts";
 import type { RoundAsk } from "./plan.ts";
 import { systemTime } from "./system-time.ts";
 
 export interface RoundSetting {
   readonly machine: StormMachine;
+  /** Decides for this round alone, which closes it. */
+  admission(originNs: bigint): Admission;
   readonly arrivals: Arrivals;
   /** Of the arrivals: rounds of one repetition have the same, so that they can be compared. */
   readonly seed: number;
@@ -36,12 +37,12 @@ export async function runRound(ask: RoundAsk, setting: RoundSetting): Promise<Bo
   setting.signal.throwIfAborted();
   const { machine } = setting;
   const { vms, limit, kind, pressure, repetition, role } = ask;
-  // Aborts when the round is over, whatever its end: a VM that was on its way then never starts.
-  const over = new AbortController();
-  const signal = AbortSignal.any([setting.signal, over.signal]);
   const originNs = process.hrtime.bigint();
   const time = systemTime(originNs);
-  const gate = new Gate(createPolicy(limit.policy), time);
+  const admission = setting.admission(originNs);
+  // Aborts when the round is over, whatever its end: a VM that was on its way then never starts.
+  const over = new AbortController();
+  const signal = AbortSignal.any([setting.signal, over.signal, admission.failed]);
   const load = startRoundLoad();
   const cancels: (() => void)[] = [];
   const started: Promise<RunningVm>[] = [];
@@ -61,10 +62,11 @@ export async function runRound(ask: RoundAsk, setting: RoundSetting): Promise<Bo
     throw error;
   } finally {
     over.abort();
-    gate.close();
+    const closed = admission.close();
     for (const cancel of cancels) cancel();
     await Promise.allSettled(started);
     await Promise.all(ends);
+    await closed;
   }
 
   /** In the order of their numbers, once each is ready or has failed. */
@@ -77,7 +79,7 @@ export async function runRound(ask: RoundAsk, setting: RoundSetting): Promise<Bo
             started.push(boot);
             boot.then(resolve, reject);
           };
-          const request = () => gate.ask(bootAsk(id, machine), go);
+          const request = () => admission.request(id, go);
           if (requestedNs === 0) request();
           else cancels.push(time.wakeAt(requestedNs, request));
         }),
@@ -99,11 +101,21 @@ export async function runRound(ask: RoundAsk, setting: RoundSetting): Promise<Bo
       signal,
     });
     ends.push(vm.done);
-    if (vm.pid !== undefined) setting.onVm(vm.pid);
-    const failed = await Promise.race([vm.ready.then(() => false), vm.done.then(isFailure)]);
+    const { pid } = vm;
+    if (pid !== undefined) {
+      setting.onVm(pid);
+      admission.started(id, pid);
+    }
+    const end = await Promise.race([vm.ready, vm.done]);
     if (signal.aborted) return vm;
-    gate.observe({ kind: "boot-finished", latencyNs: time.nowNs() - admittedNs, failed });
-    gate.release(id);
+    const failed = end !== undefined && end.outcome !== "ready";
+    // One that is ready was seen to be so just now, and still runs.
+    const cpuNs = end?.cpuNs ?? (pid === undefined ? undefined : cpuNsOf(pid));
+    admission.finished(id, {
+      latencyNs: time.nowNs() - admittedNs,
+      failed,
+      ...(cpuNs === undefined ? {} : { cpuNs }),
+    });
     setting.onBoot();
     return vm;
   }
@@ -114,12 +126,4 @@ function givenUp(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-}
-
-function isFailure({ outcome }: BootRecord): boolean {
-  return outcome !== "ready";
-}
-
-function bootAsk(id: number, machine: StormMachine): Ask {
-  return { id, kind: "boot", vm: id, priority: 0, ...machine.askOf(id) };
 }

@@ -12,8 +12,11 @@ import { cannotWrite } from "../../../host/store/atomic.ts";
 import type { RunFolder } from "../../../host/store/run-folder.ts";
 import { recordDuring } from "../recording/record.ts";
 import type { Session } from "../run.ts";
+import { type Admission, policyAdmission } from "./admission.ts";
+import { governAdmission } from "./govern-admission.ts";
+import { type RunningGovernor, runningGovernor, startOwnGovernor } from "./governor-process.ts";
 import type { StormMachine } from "./machine.ts";
-import { planRounds, type RoundAsk, type StormPlan } from "./plan.ts";
+import { type Limit, planRounds, type RoundAsk, type StormPlan } from "./plan.ts";
 import { startPressure } from "./pressure.ts";
 import { runRound } from "./round.ts";
 import { ROUNDS_FILE, waitsFile } from "./run-file.ts";
@@ -118,8 +121,14 @@ async function bootRound(
 ): Promise<BootRound> {
   const pressure = ask.pressure === 0 ? undefined : await startPressure(ask.pressure, signal);
   try {
+    const governor = await governorOf(ask.limit, register);
+    const admission = (originNs: bigint): Admission =>
+      governor === undefined
+        ? policyAdmission(ask.limit, machine, originNs)
+        : governAdmission(governor, machine);
     return await runRound(ask, {
       machine,
+      admission,
       arrivals: options.arrivals,
       seed: options.seed + ask.repetition,
       folder: path,
@@ -133,6 +142,16 @@ async function bootRound(
   } finally {
     await pressure?.stop();
   }
+}
+
+/** @throws BootstormError GOVERNOR_NOT_STARTED */
+async function governorOf(
+  { governor }: Limit,
+  register: Register,
+): Promise<RunningGovernor | undefined> {
+  if (governor === undefined) return undefined;
+  const { socket } = governor;
+  return socket === undefined ? startOwnGovernor(register) : runningGovernor(socket);
 }
 
 /** Boots that share CPUs take longer, each in proportion. */

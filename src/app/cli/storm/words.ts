@@ -8,6 +8,7 @@ import { maker } from "../maker.ts";
 import { shellWord } from "../simulate/words.ts";
 import type { StormFlags } from "./flags.ts";
 import type { MachineFacts } from "./machine.ts";
+import type { Limit } from "./plan.ts";
 import type { StormCourse, StormOptions } from "./run.ts";
 import type { RunNotes } from "./run-file.ts";
 
@@ -42,6 +43,7 @@ function stormFacts(
     label("host", `${cpus(cpuCount)}, ${formatBytes(memoryBytes)}, ${cpuModel}, Linux ${kernel}`),
     ...machines.flatMap(machineFacts),
     label("arrivals", arrivalWords(options)),
+    ...options.limits.flatMap(governFacts),
     ...(options.afterReady === "end" ? [] : [label("ready VMs", "go on until all are ready")]),
     label(
       "recording",
@@ -63,6 +65,13 @@ function machineFacts(facts: MachineFacts): Fact[] {
       text: evidence,
     })),
   ];
+}
+
+function governFacts({ governor, policy }: Limit): Fact[] {
+  if (governor === undefined) return [];
+  const { socket } = governor;
+  const who = socket === undefined ? "a fresh daemon for each round" : `the daemon on ${socket}`;
+  return [{ label: "govern", text: `${who}: ${policy.map(({ name }) => name).join(", ")}` }];
 }
 
 function arrivalWords({ arrivals }: StormOptions): string {
@@ -92,7 +101,7 @@ function stormCommand(
     ...set.map(({ flag }) => `--set ${shellWord(flag.replace(/^--set /, ""))}`),
     `--vms ${vms.join(",")}`,
     `--repetitions ${repetitions} --warm-ups ${warmUps} --seed ${seed}`,
-    ...limitWords(limits.map(({ name }) => name)),
+    ...limitWords(limits),
     ...(kinds.length > 1 ? ["--compare-plain"] : []),
     `--arrivals ${arrivalFlag(arrivals)}`,
     `--pressure ${pressures.join(",")}`,
@@ -103,10 +112,14 @@ function stormCommand(
   ].join(" ");
 }
 
-function limitWords(names: readonly string[]): string[] {
-  if (names.length > 1) return [`--compare-limits ${names.join(",")}`];
+function limitWords(limits: readonly Limit[]): string[] {
+  const socket = limits.find(({ governor }) => governor?.socket !== undefined)?.governor?.socket;
+  const govern = socket === undefined ? [] : [`--govern=${shellWord(socket)}`];
+  const names = limits.map(({ name }) => name);
+  if (names.length > 1) return [`--compare-limits ${names.join(",")}`, ...govern];
   // The scenario says it itself.
-  return names[0] === "scenario" ? [] : [`--limit ${names[0]}`];
+  if (names[0] === "scenario") return [];
+  return govern.length > 0 ? govern : [`--limit ${names[0]}`];
 }
 
 function arrivalFlag(arrivals: StormOptions["arrivals"]): string {
