@@ -13,7 +13,10 @@ packages=(
   xz-utils zstd lz4 bzip2 # unpack kernels
   cpio            # the other reader of an initramfs
   spin gcc        # the other model checker
+  shellcheck      # reads the hooks
+  systemd         # its systemd-analyze reads the units
   libc6-dev
+  linux-source-6.12 make flex bison bc patch libelf-dev libssl-dev # the kernels of kernel/
   g++ libns3-dev  # peers of the event calendar, in bench/
 )
 

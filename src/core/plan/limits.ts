@@ -28,7 +28,7 @@ const KNOWN = 1.25;
 export function bootLimit({ value, low, high }: Planned): PolicySpec {
   if (high <= KNOWN * low) return { name: "boot-cap", options: { boots: value } };
   return {
-    name: "boot-cap-gradient",
+    name: "boot-cap-work",
     options: { bootsStart: value, bootsMin: low, bootsMax: high },
   };
 }

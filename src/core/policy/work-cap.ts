@@ -173,7 +173,8 @@ export function workCap(options: Filled<typeof WORK_FIELDS>): CapRule {
     if (bootShare === 0) return;
     const others = Math.max(0, 1 - idleShare - bootShare);
     const seen = idleShare > IDLE_MIN ? 0 : (inService * others) / bootShare;
-    const before = state.neighbours ?? seen;
+    // From none: a weight that makes neighbours yield needs a moment to be given.
+    const before = state.neighbours ?? 0;
     const b = before + (seen - before) * NEIGHBOURS_WEIGHT;
     const all = Math.max(state.storm, inService + waiting);
     state.storm = all;
