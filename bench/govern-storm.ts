@@ -15,7 +15,7 @@ import { distributionOf } from "../src/core/stats/distribution.ts";
 
 const VMS = 16;
 const GOVERN = "govern";
-const LIMITS = ["none", "1", "2", "3", "4", "8", GOVERN];
+const LIMITS = ["none", "2", "3", "4", "8", GOVERN];
 const SEED = 20_260_602;
 const PROGRAM = fileURLToPath(new URL("../bin/bootstorm.js", import.meta.url));
 const { SMALL_KERNEL } = process.env;

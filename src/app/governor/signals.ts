@@ -169,6 +169,8 @@ export class Signals {
     const { everyMs, lockWait } = this.#options.settings();
     if (lockWait === "auto" && this.#boots.known > 0) this.#locks.start();
     const nextMs = Math.max(everyMs, tookMs / LOOK_SHARE_MAX);
+    // What a look lets go wakes us too.
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), nextMs);
   }
 

@@ -1,0 +1,32 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { PermitEvent } from "../../core/govern/permit.ts";
+import { Signals } from "./signals.ts";
+
+vi.mock("../../host/probe/cpu-times.ts", () => {
+  let totalTicks = 0;
+  const readCpuTimes = () => {
+    totalTicks += 20;
+    return { cpus: 2, totalTicks, idleTicks: 0 };
+  };
+  return { readCpuTimes };
+});
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const GRANTED: PermitEvent = { kind: "granted", atNs: 0, id: 1 };
+
+test("the CPUs are looked at once in a while, however many boots a look lets go", () => {
+  let looks = 0;
+  const signals = new Signals({
+    settings: () => ({ everyMs: 1000, lockWait: "off", cpuPressure: "off" }),
+    counts: () => ({ waiting: 1, inForce: 1 }),
+    observe: () => {
+      looks += 1;
+      signals.note(GRANTED, undefined);
+    },
+  });
+  signals.note(GRANTED, undefined);
+  vi.advanceTimersByTime(10_500);
+  expect(looks).toBe(10);
+});
