@@ -23,6 +23,7 @@ test("the CPUs are looked at once in a while, however many boots a look lets go"
     counts: () => ({ waiting: 1, inForce: 1 }),
     observe: () => {
       looks += 1;
+      if (looks > 100) throw new Error("looks without end");
       signals.note(GRANTED, undefined);
     },
   });
