@@ -80,6 +80,12 @@ export class BootWeight {
     this.#settleLater(this.#inForce.keys());
   }
 
+  /** Mean weight of the boots in service that have named a holder. */
+  get mean(): number {
+    const { size } = this.#inForce;
+    return size === 0 ? 1 : 1 + (this.#boots - 1) * Math.min(1, this.#raised.size / size);
+  }
+
   state(): WeightState {
     const problem = this.#problem === undefined ? {} : { problem: this.#problem };
     return { boots: this.#boots, raised: this.#raised.size, ...problem };

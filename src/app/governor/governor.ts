@@ -187,6 +187,7 @@ function putTogether({ version, say, reread, ...options }: GovernorOptions, past
   const signals = new Signals({
     settings: () => config.signals,
     counts: () => ledger.gauges(),
+    bootWeight: () => weight.mean,
     // What cannot be written is not told either: the policy is what its journal makes of it.
     observe: (sample) => log.failure ?? ledger.observe(sample),
   });

@@ -32,6 +32,8 @@ export interface SignalStates {
 export interface SignalsOptions {
   readonly settings: () => GovernConfig["signals"];
   readonly counts: () => { readonly waiting: number; readonly inForce: number };
+  /** Of boots in service, for the scheduler: a multiple of what others have. */
+  readonly bootWeight: () => number;
   /** Tells the policy; whatever it lets go is let go before this returns. */
   readonly observe: (sample: Sample) => void;
 }
@@ -193,7 +195,9 @@ export class Signals {
       this.#boots.known < inForce ? {} : { bootShare: shareOf(usedNs / NS_PER_TICK, ticks) };
     const values = { cpus, idleShare, ...boots };
     this.#hostCpu = measured(values, "/proc/stat, process trees of holders", this.#withoutHolder());
-    this.#options.observe({ kind: "host-cpu", ...values });
+    const weight = this.#options.bootWeight();
+    const bootWeight = weight === 1 ? {} : { bootWeight: Math.round(weight * 10) / 10 };
+    this.#options.observe({ kind: "host-cpu", ...values, ...bootWeight });
   }
 
   #withoutHolder(): string | undefined {

@@ -167,13 +167,15 @@ export type Sample =
     }
   /**
    * How the host used its CPUs since the last sample of this kind. Shares are of all CPUs together,
-   * 0..1. `bootShare`: used by the boots in service; absent where nobody can tell.
+   * 0..1. `bootShare`: used by the boots in service; absent where nobody can tell. `bootWeight`: of
+   * each of them for the scheduler, as a multiple of what others have; 1 where it is absent.
    */
   | {
       readonly kind: "host-cpu";
       readonly cpus: number;
       readonly idleShare: number;
       readonly bootShare?: number;
+      readonly bootWeight?: number;
     }
   /** The mean wait in front of the bottleneck (PSP, lock), of the visits since the last sample. */
   | { readonly kind: "queue-time"; readonly waitNs: number }

@@ -13,6 +13,7 @@ interface Host {
   readonly latencyNs: (n: number) => number;
   readonly idleShare: (n: number) => number;
   readonly bootShare?: (n: number) => number;
+  readonly bootWeight?: (n: number) => number;
   readonly failed?: (boot: number) => boolean;
   readonly pages?: (boot: number) => number;
 }
@@ -54,7 +55,8 @@ function capsIn(host: Host, { boots, options = {}, policy = create(options) }: S
     const { cpus } = host;
     const idleShare = host.idleShare(n);
     const bootShare = host.bootShare?.(n) ?? 1 - idleShare;
-    policy.observe({ kind: "host-cpu", cpus, idleShare, bootShare }, nowNs);
+    const bootWeight = host.bootWeight?.(n) ?? 1;
+    policy.observe({ kind: "host-cpu", cpus, idleShare, bootShare, bootWeight }, nowNs);
     const cpuNs = host.cpuNs(n);
     policy.observe(
       {
@@ -145,6 +147,12 @@ test("beside neighbours: 1 + b/n is 5 % more than without a limit", () => {
   // Those who yield, because boots have ten times their weight, count as a tenth.
   const yielding = { ...beside, bootShare: (n: number) => n / (n + 0.2) };
   expect(capsIn(yielding, { boots: 100 }).caps[40]).toBe(3);
+});
+
+test("boots in service that weigh as much as all: neighbours gain nothing by a cap, and none is raised", () => {
+  const beside: Host = { ...FREE, cpus: 2, idleShare: () => 0, bootShare: () => 100 / 102 };
+  const { caps } = capsIn({ ...beside, bootWeight: (n) => 100 / n }, { boots: 100 });
+  expect(Math.max(...caps.slice(0, 90))).toBe(2);
 });
 
 test("boots of another size are not boots that have become slower; told apart by memory alone", () => {

@@ -93,8 +93,8 @@ type State = {
  * Where no CPU is idle because others work too, each boot held back gives its share to them. With b
  * neighbours and N boots, n at a time, all are ready after 1 + b/n times the boots' work: n is chosen
  * so that this is 5 % more than without a limit, 1 + b/n = 1.05·(1 + b/N). The mean since the
- * request, as (1 + b/n)·(N + n), is least at n = √(N·b) and at most 10 % above that here. Neighbours
- * that yield, because boots in service have a greater weight, count as so many fewer.
+ * request, as (1 + b/n)·(N + n), is least at n = √(N·b) and at most 10 % above that here. Boots of
+ * weight w stand for w: n·w in place of n.
  *
  * Boots are compared with boots of about the same memory, for work grows with pages. Images and
  * numbers of vCPUs are not told apart: a mixture that changes looks like boots that do. Those who
@@ -152,7 +152,7 @@ export function workCap(options: Filled<typeof WORK_FIELDS>): CapRule {
   }
 
   function observeCpus(
-    { cpus, idleShare, bootShare = 0 }: Extract<Sample, { kind: "host-cpu" }>,
+    { cpus, idleShare, bootShare = 0, bootWeight = 1 }: Extract<Sample, { kind: "host-cpu" }>,
     inService: number,
     waiting: number,
   ): void {
@@ -172,7 +172,7 @@ export function workCap(options: Filled<typeof WORK_FIELDS>): CapRule {
     state.round.samples += 1;
     if (bootShare === 0) return;
     const others = Math.max(0, 1 - idleShare - bootShare);
-    const seen = idleShare > IDLE_MIN ? 0 : (inService * others) / bootShare;
+    const seen = idleShare > IDLE_MIN ? 0 : (inService * bootWeight * others) / bootShare;
     // From none: a weight that makes neighbours yield needs a moment to be given.
     const before = state.neighbours ?? 0;
     const b = before + (seen - before) * NEIGHBOURS_WEIGHT;
@@ -180,7 +180,7 @@ export function workCap(options: Filled<typeof WORK_FIELDS>): CapRule {
     state.storm = all;
     state.neighbours = b;
     state.capBesideNeighbours =
-      (all * b) / (NEIGHBOURS_GAIN * all + (1 + NEIGHBOURS_GAIN) * b || 1);
+      (all * b) / (NEIGHBOURS_GAIN * all + (1 + NEIGHBOURS_GAIN) * b || 1) / bootWeight;
   }
 
   function observeBoot(boot: BootEnd, inService: number, waiting: number): void {
