@@ -21,7 +21,7 @@ interface Round {
 
 const configOf = (arm: Arm) => ({
   policy: [{ name: "boot-cap", options: { boots: 64 } }],
-  signals: { lockWait: arm === "host-cpu and lock-wait" ? "auto" : "off" },
+  signals: { lockWait: arm === "host-cpu and lock-wait" ? "on" : "off" },
 });
 const fixture = new GovernorFixture(configOf("no permit"));
 await fixture.start();

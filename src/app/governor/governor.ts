@@ -4,6 +4,7 @@ import { BootstormError } from "../../core/error.ts";
 import { checkHistory } from "../../core/govern/history.ts";
 import { emptyLedger, type Ledger, openLedger } from "../../core/govern/ledger.ts";
 import type { LedgerState, PermitEvent } from "../../core/govern/permit.ts";
+import { STEER_BY_LOCK_WAIT } from "../../core/policy/registry.ts";
 import type { GovernConfig } from "../../core/scenario/govern-config.ts";
 import { sweepCgroups } from "../../host/cgroup/marks.ts";
 import { Api } from "./api.ts";
@@ -187,6 +188,7 @@ function putTogether({ version, say, reread, ...options }: GovernorOptions, past
   const signals = new Signals({
     settings: () => config.signals,
     counts: () => ledger.gauges(),
+    steersByLockWait: () => config.policy.some(({ name }) => STEER_BY_LOCK_WAIT.has(name)),
     bootWeight: () => weight.mean,
     // What cannot be written is not told either: the policy is what its journal makes of it.
     observe: (sample) => log.failure ?? ledger.observe(sample),

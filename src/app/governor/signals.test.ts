@@ -21,6 +21,7 @@ test("the CPUs are looked at once in a while, however many boots a look lets go"
   const signals = new Signals({
     settings: () => ({ everyMs: 1000, lockWait: "off", cpuPressure: "off" }),
     counts: () => ({ waiting: 1, inForce: 1 }),
+    steersByLockWait: () => false,
     bootWeight: () => 1,
     observe: () => {
       looks += 1;

@@ -32,6 +32,7 @@ export interface SignalStates {
 export interface SignalsOptions {
   readonly settings: () => GovernConfig["signals"];
   readonly counts: () => { readonly waiting: number; readonly inForce: number };
+  readonly steersByLockWait: () => boolean;
   /** Of boots in service, for the scheduler: a multiple of what others have. */
   readonly bootWeight: () => number;
   /** Tells the policy; whatever it lets go is let go before this returns. */
@@ -106,7 +107,7 @@ export class Signals {
   /** The configuration is another one. */
   reload(): void {
     this.#locks.forget();
-    if (this.#options.settings().lockWait === "auto") return;
+    if (this.#wantsLockWaits()) return;
     void this.#locks.close();
     this.#lockWait = undefined;
   }
@@ -130,8 +131,20 @@ export class Signals {
     };
   }
 
+  #wantsLockWaits(): boolean {
+    const { lockWait } = this.#options.settings();
+    return lockWait === "on" || (lockWait === "auto" && this.#options.steersByLockWait());
+  }
+
   #lockWaitState(): Signal {
-    if (this.#options.settings().lockWait === "off") return { missing: "off (signals.lockWait)" };
+    if (!this.#wantsLockWaits()) {
+      const isOff = this.#options.settings().lockWait === "off";
+      return {
+        missing: isOff
+          ? "off (signals.lockWait)"
+          : "no policy steers by it (signals.lockWait: on measures it all the same)",
+      };
+    }
     if (this.#locks.missing !== undefined) {
       return { missing: `not available on this host: ${this.#locks.missing}` };
     }
@@ -168,8 +181,8 @@ export class Signals {
     // CPU time: on a host that is short of it, where signals matter, the clock goes on without us.
     const { user, system } = process.cpuUsage(before);
     const tookMs = (user + system) / 1000;
-    const { everyMs, lockWait } = this.#options.settings();
-    if (lockWait === "auto" && this.#boots.known > 0) this.#locks.start();
+    const { everyMs } = this.#options.settings();
+    if (this.#wantsLockWaits() && this.#boots.known > 0) this.#locks.start();
     const nextMs = Math.max(everyMs, tookMs / LOOK_SHARE_MAX);
     // What a look lets go wakes us too.
     clearTimeout(this.#timer);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { expectGenerated } from "../../../test/conformance/generated.ts";
 import { policyLaws } from "../../../test/conformance/policy.ts";
 import type { ScalarField } from "./option.ts";
-import { createPolicy, POLICIES } from "./registry.ts";
+import { createPolicy, POLICIES, STEER_BY_LOCK_WAIT } from "./registry.ts";
 
 for (const kind of POLICIES.values()) {
   policyLaws(
@@ -12,6 +12,16 @@ for (const kind of POLICIES.values()) {
       : {},
   );
 }
+
+test("those that steer by lock waits are those whose state lock waits change", () => {
+  const changed = [...POLICIES.values()].filter((kind) => {
+    const policy = kind.create({});
+    const before = JSON.stringify(policy.snapshot());
+    for (let n = 0; n < 10; n += 1) policy.observe({ kind: "lock-wait", share: 0.9 }, n * 1e8);
+    return JSON.stringify(policy.snapshot()) !== before;
+  });
+  expect(new Set(changed.map(({ name }) => name))).toEqual(STEER_BY_LOCK_WAIT);
+});
 
 test("every problem of a chain is named with place, value and limit", () => {
   const specs = [

@@ -132,6 +132,9 @@ export const POLICIES: ReadonlyMap<string, PolicyKind> = new Map([
   ),
 ]);
 
+/** Policies that steer by samples of lock waits; recording them for others is no use. */
+export const STEER_BY_LOCK_WAIT: ReadonlySet<string> = new Set(["boot-cap-delay"]);
+
 /** A problem of the i-th policy of a chain; its name is at ["name"], its options below ["options"]. */
 export interface ChainProblem extends OptionProblem {
   readonly index: number;

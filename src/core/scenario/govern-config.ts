@@ -34,10 +34,10 @@ const signals = z.strictObject({
     .default(200)
     .describe("how often the CPUs are looked at, while boots are in service or wait"),
   lockWait: z
-    .enum(["auto", "off"])
+    .enum(["auto", "on", "off"])
     .default("auto")
     .describe(
-      "share of the time of boots in service spent waiting for kernel locks, recorded in windows where root may",
+      "share of the time of boots in service spent waiting for kernel locks, recorded in windows where root may; auto: if a policy steers by it",
     ),
   cpuPressure: z
     .enum(["auto", "off"])
