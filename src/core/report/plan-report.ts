@@ -145,20 +145,16 @@ function stormTable({ storm, knee, rates, perSecond }: Plan): Table {
   ];
   const columns = (header: string, of: (times: StormTimes) => Planned, optional = false) => {
     const all = rows.map(([, times]) => of(times));
-    const text = (ms: Planned, key: keyof Planned) => msText(ms[key]);
     return [
       {
         ...numberColumn(
           header,
-          all.map((ms) => text(ms, "value")),
+          all.map(({ value }) => msText(value)),
         ),
         optional,
       },
       {
-        ...numberColumn(
-          "range",
-          all.map((ms) => `${text(ms, "low")} to ${text(ms, "high")}`),
-        ),
+        ...numberColumn("range", all.map(rangeText)),
         optional,
       },
     ];
@@ -177,6 +173,13 @@ function stormTable({ storm, knee, rates, perSecond }: Plan): Table {
     empty: "",
     note: "The last line starts them one after the other at the rate that may come evenly spaced: boots that begin together stay in step, all of them wanting the same at the same time.",
   };
+}
+
+/** With its unit once, where both ends have the same: `170 to 511 s`. */
+function rangeText({ low, high }: Planned): string {
+  const [from, to] = [msText(low), msText(high)];
+  const unit = to.slice(to.lastIndexOf(" "));
+  return `${from.endsWith(unit) ? from.slice(0, -unit.length) : from} to ${to}`;
 }
 
 function confirmTable(confirmation: Confirmation): Table {
