@@ -2,13 +2,13 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { PermitEvent } from "../../core/govern/permit.ts";
 import { Signals } from "./signals.ts";
 
-vi.mock("../../host/probe/cpu-times.ts", () => {
-  let totalTicks = 0;
+vi.mock("../../host/probe/cpu-times.ts", async (original) => {
+  let busyNs = 0;
   const readCpuTimes = () => {
-    totalTicks += 20;
-    return { cpus: 2, totalTicks, idleTicks: 0 };
+    busyNs += 1e9;
+    return { cpus: 2, busyNs, idleNs: 0, stolenNs: 0 };
   };
-  return { readCpuTimes };
+  return { ...(await original<object>()), readCpuTimes };
 });
 
 beforeEach(() => void vi.useFakeTimers());

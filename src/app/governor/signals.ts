@@ -1,7 +1,7 @@
 import type { Permit, PermitEvent } from "../../core/govern/permit.ts";
 import type { Sample } from "../../core/policy/policy.ts";
 import type { GovernConfig } from "../../core/scenario/govern-config.ts";
-import { type CpuTimes, readCpuTimes } from "../../host/probe/cpu-times.ts";
+import { type CpuTimes, cpuShares, readCpuTimes, SINCE_BOOT } from "../../host/probe/cpu-times.ts";
 import { lackOfPscEvents } from "../../host/probe/psc-events.ts";
 import { BootWatch } from "./boot-watch.ts";
 import { LockWatch } from "./lock-watch.ts";
@@ -42,8 +42,6 @@ export interface SignalsOptions {
 /** A look takes at most this share of one CPU: where it takes long it is taken less often. */
 const LOOK_SHARE_MAX = 0.01;
 
-const NS_PER_TICK = 1e7;
-
 /**
  * Measures what policies steer by, while boots are in service or wait for it; without any, nothing
  * wakes up.
@@ -71,9 +69,9 @@ export class Signals {
   /** A policy that is new learns how many CPUs there are before the first boot: since they run. */
   begin(): void {
     try {
-      const { cpus, totalTicks, idleTicks } = readCpuTimes("/");
-      const idleShare = shareOf(idleTicks, totalTicks);
-      this.#options.observe({ kind: "host-cpu", cpus, idleShare });
+      const now = readCpuTimes("/");
+      const idleShare = rounded(cpuShares(SINCE_BOOT, now, 0)?.idleShare ?? 0);
+      this.#options.observe({ kind: "host-cpu", cpus: now.cpus, idleShare });
     } catch {
       // The first look says why.
     }
@@ -200,13 +198,10 @@ export class Signals {
     }
     const usedNs = this.#boots.takeCpuNs();
     this.#before = now;
-    const ticks = now.totalTicks - (before?.totalTicks ?? now.totalTicks);
-    if (before === undefined || ticks <= 0) return;
-    const { cpus } = now;
-    const idleShare = shareOf(now.idleTicks - before.idleTicks, ticks);
-    const boots =
-      this.#boots.known < inForce ? {} : { bootShare: shareOf(usedNs / NS_PER_TICK, ticks) };
-    const values = { cpus, idleShare, ...boots };
+    const shares = before === undefined ? undefined : cpuShares(before, now, usedNs);
+    if (shares === undefined) return;
+    const boots = this.#boots.known < inForce ? {} : { bootShare: rounded(shares.usedShare) };
+    const values = { cpus: now.cpus, idleShare: rounded(shares.idleShare), ...boots };
     this.#hostCpu = measured(values, "/proc/stat, process trees of holders", this.#withoutHolder());
     const weight = this.#options.bootWeight();
     const bootWeight = weight === 1 ? {} : { bootWeight: Math.round(weight * 10) / 10 };
@@ -250,11 +245,6 @@ function shown(reading: Measured | undefined, missing: string): Signal {
   if (reading === undefined) return { missing };
   const { atNs, ...rest } = reading;
   return { ...rest, agoMs: Math.round(Number(process.hrtime.bigint() - atNs) / 1e6) };
-}
-
-/** Ticks of different counters may be some ns apart: a share stays one. */
-function shareOf(part: number, whole: number): number {
-  return rounded(Math.min(Math.max(part / whole, 0), 1));
 }
 
 /** To a tenth of a percent: no measurement here is finer, and the journal keeps it. */

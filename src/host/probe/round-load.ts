@@ -1,11 +1,9 @@
 import type { RoundLoad } from "../../core/event/boot.ts";
+import { readCpuTimes } from "./cpu-times.ts";
 import { readIfThere, readText } from "./file.ts";
 
 /** How often available memory is looked at, for the least of it. */
 const MEMORY_LOOK_MS = 200;
-
-/** Of USER_HZ, which is 100 for programs on every Linux we know. Source: man 5 proc, sysconf(3). */
-const NS_PER_TICK = 1e7;
 
 /** A round whose host is watched. */
 export interface RoundWatch {
@@ -35,7 +33,8 @@ export function startRoundLoad(root = "/"): RoundWatch {
       look();
       const cpu = readCpuTimes(root);
       const busyNs = cpu.busyNs - cpuBefore.busyNs;
-      const allNs = cpu.allNs - cpuBefore.allNs;
+      // Stolen time was used by somebody, but by nobody here: it is in neither part.
+      const allNs = busyNs + cpu.idleNs - cpuBefore.idleNs;
       const pressure = readCpuPressureUs(root);
       const elapsedUs = Number(process.hrtime.bigint() - startNs) / 1e3;
       return {
@@ -48,21 +47,6 @@ export function startRoundLoad(root = "/"): RoundWatch {
       };
     },
   };
-}
-
-/**
- * /proc/stat: `cpu  636701 194326 185725 1311422 3463 0 1428 478 2 0`, ticks of all CPUs as user, nice,
- * system, idle, iowait, irq, softirq, steal; guest and guest_nice are in user and nice already. Stolen
- * time was used by somebody, but by nobody here: it is in neither part.
- */
-function readCpuTimes(root: string): { busyNs: number; allNs: number } {
-  const line = /^cpu +(.*)$/m.exec(readText(root, "/proc/stat"));
-  if (line === null) throw new Error("/proc/stat has no line for all CPUs");
-  const ticks = line[1]!.split(" ").map(Number);
-  const sum = (...columns: number[]) =>
-    columns.reduce((all, column) => all + (ticks[column] ?? 0), 0) * NS_PER_TICK;
-  const busyNs = sum(0, 1, 2, 5, 6);
-  return { busyNs, allNs: busyNs + sum(3, 4) };
 }
 
 /** `some avg10=0.93 avg60=1.04 avg300=1.34 total=1616201110`: µs in which somebody waited for a CPU. */

@@ -1,10 +1,8 @@
 import type { Sample } from "../../../core/policy/policy.ts";
-import { readCpuTimes } from "../../../host/probe/cpu-times.ts";
+import { cpuShares, readCpuTimes, SINCE_BOOT } from "../../../host/probe/cpu-times.ts";
 
 /** Shorter, and the ticks of 10 ms that the kernel counts in would be too coarse. */
 const EVERY_MS = 250;
-
-const NS_PER_TICK = 1e7;
 
 /** How a round uses the host's CPUs, now and now again. */
 export interface HostCpuWatch {
@@ -29,23 +27,19 @@ export function startHostCpu(
   let endedNs = 0;
   let before = readCpuTimes("/");
   // Before the first boot a policy knows how many CPUs there are; how they are used, since they run.
-  observe({
-    kind: "host-cpu",
-    cpus: before.cpus,
-    idleShare: shareOf(before.idleTicks, before.totalTicks),
-  });
+  const sinceBoot = cpuShares(SINCE_BOOT, before, 0);
+  observe({ kind: "host-cpu", cpus: before.cpus, idleShare: sinceBoot?.idleShare ?? 0 });
   const timer = setInterval(look, EVERY_MS).unref();
 
   function look(): void {
     const now = readCpuTimes("/");
-    const ticks = now.totalTicks - before.totalTicks;
     let usedNs = endedNs;
     endedNs = 0;
     for (const boot of boots.values()) usedNs += take(boot, boot.cpuNs());
-    if (ticks <= 0) return;
-    const idleShare = shareOf(now.idleTicks - before.idleTicks, ticks);
-    const bootShare = shareOf(usedNs / NS_PER_TICK, ticks);
+    const shares = cpuShares(before, now, usedNs);
+    if (shares === undefined) return;
     before = now;
+    const { idleShare, usedShare: bootShare } = shares;
     observe({ kind: "host-cpu", cpus: now.cpus, idleShare, bootShare });
   }
 
@@ -66,9 +60,4 @@ function take(boot: Boot, cpuNs: number | undefined): number {
   const usedNs = Math.max(0, cpuNs - boot.toldNs);
   boot.toldNs = cpuNs;
   return usedNs;
-}
-
-/** Ticks of different counters may be some ns apart: a share stays one. */
-function shareOf(part: number, whole: number): number {
-  return Math.min(Math.max(part / whole, 0), 1);
 }
