@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { processStat, TICK_NS } from "../exec/process-stat.ts";
 import type { Cgroup } from "./hierarchy.ts";
 
 /** CPU time since the start, ns. The time of a guest counts as user time. */
@@ -7,9 +8,6 @@ export interface CpuUsage {
   readonly userNs: number;
   readonly systemNs: number;
 }
-
-/** USER_HZ of every architecture that runs VMs (include/asm-generic/param.h). */
-const TICK_NS = 1e9 / 100;
 
 /**
  * CPU time of a group as the kernel counts it.
@@ -40,24 +38,18 @@ export function processUsage(pids: Iterable<number>): CpuUsage {
   let userNs = 0;
   let systemNs = 0;
   for (const pid of pids) {
-    const usage = usageOfStat(pid);
+    const usage = usageOf(pid);
     userNs += usage.userNs;
     systemNs += usage.systemNs;
   }
   return { userNs, systemNs };
 }
 
-/** /proc/PID/stat: utime, stime, cutime and cstime are the fields 14 to 17, in clock ticks. */
-function usageOfStat(pid: number): CpuUsage {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  } catch {
-    return { userNs: 0, systemNs: 0 };
-  }
-  // The name, which may hold blanks and parentheses, ends with the last one; the third field follows.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = (field: number) => Number(fields[field - 3]);
+/** utime, stime, cutime and cstime. */
+function usageOf(pid: number): CpuUsage {
+  const stat = processStat(pid);
+  if (stat === undefined) return { userNs: 0, systemNs: 0 };
+  const ticks = (field: number) => Number(stat(field));
   return {
     userNs: (ticks(14) + ticks(16)) * TICK_NS,
     systemNs: (ticks(15) + ticks(17)) * TICK_NS,

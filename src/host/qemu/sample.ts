@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { BootRecord } from "../../core/event/boot.ts";
+import { processStat, TICK_NS } from "../exec/process-stat.ts";
 import { plainLines } from "./console-tail.ts";
 
 /** What could be read. A process that has ended has nothing to read. */
@@ -9,9 +10,6 @@ export type VmSample = Pick<
   BootRecord,
   "cpuNs" | "vcpuCpuNs" | "vcpuRunDelayNs" | "memoryBytes" | "threads"
 >;
-
-/** Of USER_HZ, which is 100 for programs on every Linux we know. Source: man 5 proc, sysconf(3). */
-const NS_PER_TICK = 1e7;
 
 const THREADS_MAX = 1_024;
 
@@ -41,19 +39,10 @@ export async function sampleVm(
   });
 }
 
-/**
- * User and system time of a process, to 10 ms; undefined when it has ended.
- *
- * `4242 (qemu-system-x86) S 1 4242 …`: utime and stime are fields 14 and 15, after the name 12 and 13.
- */
+/** User and system time of a process, to 10 ms; undefined when it has ended. */
 export function cpuNsOf(pid: number): number | undefined {
-  const stat = textOf(`/proc/${pid}/stat`);
-  if (stat === undefined) return undefined;
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13);
-  return (Number(user) + Number(system)) * NS_PER_TICK;
+  const stat = processStat(pid);
+  return stat === undefined ? undefined : (Number(stat(14)) + Number(stat(15))) * TICK_NS;
 }
 
 /**
