@@ -266,7 +266,7 @@ function assumptionsOf(question: Question, setup: InstanceSetup): readonly strin
       : "a flush is an IPI to each CPU, answered in any order",
     own
       ? "each CPU changes a page of its own (the contract in asm/set_memory.h)"
-      : "CPUs change the same page (breaks the contract in asm/set_memory.h)",
+      : "CPUs change the same page (breaks the contract in asm/set_memory.h); where they ask contrary things, what a request did is not judged when it returns",
     `${setup.pages} pages of a 2 MiB region stand for 512; frames never differ (identity map)`,
   ];
 }

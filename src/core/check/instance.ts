@@ -52,6 +52,7 @@ export function createInstance(setup: InstanceSetup, mergeOnLive = true): Instan
     rmp: setup.rmp,
     flush: setup.flush,
     storeBuffer: setup.storeBuffer,
+    contested: contestedOf(setup),
   });
   const names = setup.programs.map((requests) => requests.map((r) => r.name).join(" "));
   const distinct = [...new Set(names)];
@@ -75,6 +76,24 @@ export function writeInitial(instance: Instance, state: Uint8Array): void {
   instance.machine.initial(state);
   instance.start.forEach((node, cpu) => {
     instance.machine.setNode(state, cpu, node);
+  });
+}
+
+/** By page: attributes that one CPU sets and another one clears. */
+function contestedOf({ programs, pages, regions }: InstanceSetup): readonly number[] {
+  return Array.from({ length: pages }, (_, page) => {
+    const asked = programs.map((requests, cpu) => {
+      const here = requests.filter(({ scope }) =>
+        scope === "2M" ? (cpu % pages) % regions === page % regions : cpu % pages === page,
+      );
+      const bits = (of: (request: Request) => number) => here.reduce((all, r) => all | of(r), 0);
+      return { set: bits((r) => r.set), clear: bits((r) => r.clear) };
+    });
+    return asked.reduce(
+      (all, one) =>
+        asked.reduce((more, other) => (one === other ? more : more | (one.set & other.clear)), all),
+      0,
+    );
   });
 }
 

@@ -19,6 +19,11 @@ export interface MachineSetup {
   readonly flush: "broadcast" | "ipi";
   /** Stores wait in a store buffer of this many entries (x86-TSO); 0 is sequential consistency. */
   readonly storeBuffer: number;
+  /**
+   * By page: attributes that CPUs ask contrary things of. Whether a request still shows when it
+   * returns is not judged by them: another CPU may have asked otherwise since. Absent: none.
+   */
+  readonly contested?: readonly number[];
 }
 
 // PMD and PUD bytes: attributes of a large entry, or these.

@@ -37,8 +37,9 @@ export function judgeReturn(
   how: number,
   change: number,
 ): void {
-  const set = change & 15;
-  const clear = change >> 4;
+  const judged = ~(l.setup.contested?.[page] ?? 0);
+  const set = change & judged & 15;
+  const clear = (change >> 4) & judged;
   const now = attributesOf(l, s, page);
   if ((now & clear) !== 0 || (now & set) !== set) f.broken |= NO_EFFECT.bit;
   if (!(how & RETURNS_FLUSHED)) return;
