@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { expect, it } from "vitest";
 import { breaksSomeLaw } from "../../src/core/check/check.ts";
 import { needs } from "../needs.ts";
@@ -22,11 +23,16 @@ async function compareWithSpin(cpus: number, family: readonly Member[]) {
   const spin = await compileSpin(cpus);
   const differ: string[] = [];
   const count = { safe: 0, unsafe: 0 };
-  for (const member of family) {
+  const left = [...family];
+  const compareNext = async (): Promise<void> => {
+    const member = left.pop();
+    if (member === undefined) return;
     const answer = await spin.check(member);
     count[answer.broken ? "unsafe" : "safe"] += 1;
     if (answer.broken !== breaks(member, cpus)) differ.push(`${nameOf(member)}: ${answer.text}`);
-  }
+    return compareNext();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, compareNext));
   await spin.remove();
   return { differ, count };
 }

@@ -87,7 +87,9 @@ describe("flags", () => {
 
   test("every command has its page", () => {
     const { stdout } = bootstorm(["--help"], { cwd: docs });
-    const commands = /\nCommands:\n([\s\S]*?)\n {2}help /.exec(stdout)![1]!.match(/^ {2}[a-z]+/gm)!;
+    const commands = /\nCommands:\n([\s\S]*?)\n {2}help /
+      .exec(stdout)![1]!
+      .match(/^ {2}[a-z-]+/gm)!;
     expect(withFlags.map(({ name }) => name)).toEqual(
       expect.arrayContaining(commands.map((command) => `${command.trim()}.md`)),
     );
