@@ -7,12 +7,13 @@ readonly SOURCE_PACKAGE=linux-source-6.12
 
 usage() {
   cat <<END
-Usage: scripts/build-kernels.sh [--list | --clean] [KERNEL…]
+Usage: scripts/build-kernels.sh [--find | --list | --clean] [KERNEL…]
 
 Build kernels and print the path of each image. A KERNEL is a patch of kernel/patches or \`stock\`, and
 may have a configuration of kernel/config behind it: \`no-cpa-lock\`, \`stock+lock-stat\`. Without one,
 stock and every patch are built, with the configuration \`base\`.
 
+  --find    build nothing: KERNEL and image of those that are built; a failure where one is not
   --list    all kernels, and the image of those that are built
   --clean   remove the cache: source, object files and images
   --help    this text
@@ -44,13 +45,14 @@ readonly cache=${BOOTSTORM_KERNELS:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstorm/ke
 readonly unfinished=$cache/unfinished
 
 main() {
-  local kernels=() list=no clean=no word
+  local kernels=() find=no list=no clean=no word
   for word in "$@"; do
     case $word in
+      --find) find=yes ;;
       --list) list=yes ;;
       --clean) clean=yes ;;
       --help) usage && exit 0 ;;
-      -*) fail 2 "unknown flag $word" "there are --list, --clean and --help" "scripts/build-kernels.sh --help" ;;
+      -*) fail 2 "unknown flag $word" "there are --find, --list, --clean and --help" "scripts/build-kernels.sh --help" ;;
       *) require_known "$word" && kernels+=("$word") ;;
     esac
   done
@@ -66,7 +68,7 @@ main() {
   require_tools
   local tarball
   tarball=$(find_source)
-  [ -n "$tarball" ] || [ "$list" = yes ] || tarball=$(fetch_source)
+  [ -n "$tarball" ] || [ "$find$list" != nono ] || tarball=$(fetch_source)
   # What an image is made of, beside what kernel/ has: source, compiler, and how it is done here.
   inputs=$(
     sha256sum <"${tarball:-/dev/null}"
@@ -77,6 +79,10 @@ main() {
   readonly inputs
   if [ "$list" = yes ]; then
     list_kernels
+    return
+  fi
+  if [ "$find" = yes ]; then
+    find_kernels "${kernels[@]}"
     return
   fi
   local kernel image
@@ -189,6 +195,21 @@ list_kernels() {
       printf '%-28s %s\n' "$kernel" "$image"
     done
   done
+}
+
+find_kernels() {
+  local kernel image missing=()
+  for kernel in "$@"; do
+    image=$(image_of "$kernel")
+    if [ -e "$image" ]; then
+      printf '%-28s %s\n' "$kernel" "$image"
+    else
+      missing+=("$kernel")
+    fi
+  done
+  [ ${#missing[@]} -eq 0 ] || fail 1 "not built: ${missing[*]}" \
+    "$cache/images has no image of it as kernel/ describes it now" \
+    "scripts/build-kernels.sh ${missing[*]}"
 }
 
 # build KERNEL IMAGE TARBALL

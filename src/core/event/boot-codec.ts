@@ -4,8 +4,6 @@
 //
 //   {"format":"bootstorm rounds","version":1}
 //   {"vms":2,"limit":"none","kind":"plain","pressure":0,"repetition":0,"role":"measured",…}
-import { assert } from "../assert.ts";
-import { BootstormError, EXIT } from "../error.ts";
 import {
   type BootRecord,
   type BootRound,
@@ -15,20 +13,40 @@ import {
   OUTCOMES,
   type RoundLoad,
 } from "./boot.ts";
+import {
+  amountOf,
+  boundedText,
+  countOf,
+  decimalOf,
+  listOf,
+  oneOf,
+  optional,
+  positiveOf,
+  recordOf,
+  textOf,
+  textsOf,
+  Unreadable,
+} from "./json-fields.ts";
+import { headerLine, type LineFormat, readJsonLines, valueLine } from "./json-lines.ts";
 
 export const ROUNDS_VERSION = 1;
 
-const FORMAT = "bootstorm rounds";
+const ROUNDS: LineFormat<BootRound> = {
+  format: "bootstorm rounds",
+  version: ROUNDS_VERSION,
+  what: "rounds",
+  parse: parseRound,
+};
 
 // What is larger is damaged or hostile: far above what a storm writes, and small enough to hold.
-const LINE_BYTES_MAX = 32 << 20;
-const ROUNDS_MAX = 100_000;
 const VMS_MAX = 16_384;
 const NAME_CHARS_MAX = 256;
-const WHY_CHARS_MAX = 2_000;
-const TAIL_LINES_MAX = 100;
-const TAIL_CHARS_MAX = 1_000;
 const THREADS_MAX = 4_096;
+
+// Of a reason, and of the end of a console.
+export const WHY_CHARS_MAX = 2_000;
+export const TAIL_LINES_MAX = 100;
+export const TAIL_CHARS_MAX = 1_000;
 
 export interface ReadRounds {
   readonly rounds: readonly BootRound[];
@@ -38,7 +56,7 @@ export interface ReadRounds {
 
 /** The first line of the file, with its newline. */
 export function roundsHeaderLine(): string {
-  return `${JSON.stringify({ format: FORMAT, version: ROUNDS_VERSION })}\n`;
+  return headerLine(ROUNDS);
 }
 
 /**
@@ -51,10 +69,7 @@ export function roundLine(round: BootRound): string {
     ...(boot.why === undefined ? {} : { why: boot.why.slice(0, WHY_CHARS_MAX) }),
     ...(boot.consoleTail === undefined ? {} : { consoleTail: cutTail(boot.consoleTail) }),
   }));
-  const line = JSON.stringify({ ...round, boots });
-  const read = roundOf(line);
-  assert(typeof read !== "string", `a round that could not be read back: ${String(read)}`);
-  return `${line}\n`;
+  return valueLine(ROUNDS, { ...round, boots });
 }
 
 /**
@@ -65,77 +80,13 @@ export function roundLine(round: BootRound): string {
  *   bootstorm wrote it
  */
 export function readRounds(bytes: Uint8Array): ReadRounds {
-  const lines = linesOf(bytes);
-  requireHeader(lines.next().value);
-  const rounds: BootRound[] = [];
-  const rejects = new Map<string, number>();
-  for (const line of lines) {
-    if (line === "") continue;
-    const read = rounds.length < ROUNDS_MAX ? roundOf(line) : "more rounds than a file may have";
-    if (typeof read === "string") rejects.set(read, (rejects.get(read) ?? 0) + 1);
-    else rounds.push(read);
-  }
-  return { rounds, rejects: Array.from(rejects, ([why, count]) => ({ why, count })) };
+  const { values, rejects } = readJsonLines(ROUNDS, bytes);
+  return { rounds: values, rejects };
 }
-
-/** Lines of UTF-8; one that is longer than any of ours is undefined. */
-function* linesOf(bytes: Uint8Array): Generator<string | undefined, undefined> {
-  const decoder = new TextDecoder();
-  for (let from = 0; from < bytes.length; ) {
-    const newline = bytes.indexOf(0x0a, from);
-    const to = newline === -1 ? bytes.length : newline;
-    yield to - from > LINE_BYTES_MAX ? undefined : decoder.decode(bytes.subarray(from, to));
-    from = to + 1;
-  }
-}
-
-function requireHeader(line: string | undefined): void {
-  let header: unknown;
-  try {
-    header = JSON.parse(line ?? "");
-  } catch {
-    throw badRounds();
-  }
-  if (!isRecord(header) || header.format !== FORMAT) throw badRounds();
-  const { version } = header;
-  if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 1) {
-    throw badRounds();
-  }
-  if (version > ROUNDS_VERSION) {
-    throw new BootstormError("NEWER_ROUNDS", "cannot read these rounds", {
-      why: `they have version ${version}, this bootstorm reads up to version ${ROUNDS_VERSION}`,
-      remedies: ["use the bootstorm that wrote them, or a later one"],
-      exit: EXIT.input,
-    });
-  }
-}
-
-/** What is wrong with a line, in words that do not depend on its values: they are counted. */
-class Unreadable extends Error {}
-
-/** @returns the round, or why the line is none */
-function roundOf(line: string | undefined): BootRound | string {
-  if (line === undefined) return "the line is too long";
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return "the line is not JSON";
-  }
-  try {
-    return parseRound(value);
-  } catch (error) {
-    if (error instanceof Unreadable) return error.message;
-    throw error;
-  }
-}
-
-type Fields = Readonly<Record<string, unknown>>;
 
 function parseRound(value: unknown): BootRound {
   const fields = recordOf(value, "the round");
-  const vms = countOf(fields, "vms");
-  if (vms === 0) throw new Unreadable("vms: none");
+  const vms = positiveOf(fields, "vms");
   const boots = listOf(fields, "boots", VMS_MAX).map(parseBoot);
   // A VM without its row would change what the number of VMs means.
   if (boots.length !== vms) throw new Unreadable("boots: not one for each VM");
@@ -149,7 +100,7 @@ function parseRound(value: unknown): BootRound {
     originNs: decimalOf(fields, "originNs"),
     spanNs: countOf(fields, "spanNs"),
     boots,
-    load: parseLoad(fields.load),
+    load: roundLoadOf(fields.load),
   };
 }
 
@@ -162,7 +113,9 @@ function parseBoot(value: unknown): BootRecord {
     seen: parseSeen(fields.seen),
     outcome: oneOf(fields, "outcome", OUTCOMES),
     ...optional(fields, "why", (key) => textOf(fields, key, WHY_CHARS_MAX)),
-    ...optional(fields, "consoleTail", () => parseTail(fields)),
+    ...optional(fields, "consoleTail", (key) =>
+      textsOf(fields, key, TAIL_LINES_MAX, TAIL_CHARS_MAX),
+    ),
     ...optional(fields, "pid", (key) => countOf(fields, key)),
     ...optional(fields, "threads", () => parseThreads(fields.threads)),
     ...optional(fields, "cpuNs", (key) => countOf(fields, key)),
@@ -202,12 +155,6 @@ function parseMilestone(value: unknown): MilestoneSeen {
   };
 }
 
-function parseTail(fields: Fields): readonly string[] {
-  return listOf(fields, "consoleTail", TAIL_LINES_MAX).map((line) =>
-    boundedText(line, "consoleTail", TAIL_CHARS_MAX),
-  );
-}
-
 function parseConsole(value: unknown): ConsoleKept {
   const fields = recordOf(value, "console");
   return {
@@ -228,7 +175,8 @@ function parseThreads(value: unknown): Readonly<Record<string, string>> {
   );
 }
 
-function parseLoad(value: unknown): RoundLoad {
+/** @throws Unreadable */
+export function roundLoadOf(value: unknown): RoundLoad {
   const fields = recordOf(value, "load");
   return {
     cpuBusyShare: amountOf(fields, "cpuBusyShare"),
@@ -238,78 +186,7 @@ function parseLoad(value: unknown): RoundLoad {
   };
 }
 
-function optional<Key extends string, Value>(
-  fields: Fields,
-  key: Key,
-  parse: (key: Key) => Value,
-): { readonly [K in Key]?: Value } {
-  if (fields[key] === undefined) return {};
-  return { [key]: parse(key) } as { readonly [K in Key]?: Value };
-}
-
-function recordOf(value: unknown, what: string): Fields {
-  if (!isRecord(value)) throw new Unreadable(`${what}: not an object`);
-  return value;
-}
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function listOf(fields: Fields, key: string, max: number): readonly unknown[] {
-  const value = fields[key];
-  if (!Array.isArray(value)) throw new Unreadable(`${key}: not a list`);
-  if (value.length > max) throw new Unreadable(`${key}: too many`);
-  return value;
-}
-
-function textOf(fields: Fields, key: string, charsMax: number): string {
-  return boundedText(fields[key], key, charsMax);
-}
-
-function boundedText(value: unknown, key: string, charsMax: number): string {
-  if (typeof value !== "string") throw new Unreadable(`${key}: not a text`);
-  if (value.length > charsMax) throw new Unreadable(`${key}: too long`);
-  return value;
-}
-
-/** A whole number from 0 on: a count, nanoseconds or bytes. */
-function countOf(fields: Fields, key: string): number {
-  const value = amountOf(fields, key);
-  if (!Number.isSafeInteger(value)) throw new Unreadable(`${key}: not a whole number`);
-  return value;
-}
-
-function amountOf(fields: Fields, key: string): number {
-  const value = fields[key];
-  if (typeof value !== "number") throw new Unreadable(`${key}: not a number`);
-  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {
-    throw new Unreadable(`${key}: out of range`);
-  }
-  return value;
-}
-
-function decimalOf(fields: Fields, key: string): string {
-  const value = fields[key];
-  if (typeof value !== "string" || !/^\d{1,20}$/.test(value)) {
-    throw new Unreadable(`${key}: not a decimal number as text`);
-  }
-  return value;
-}
-
-function oneOf<Word extends string>(fields: Fields, key: string, words: readonly Word[]): Word {
-  const word = words.find((each) => each === fields[key]);
-  if (word === undefined) throw new Unreadable(`${key}: not a word we know`);
-  return word;
-}
-
-function cutTail(lines: readonly string[]): readonly string[] {
+/** The last lines that the format has room for, their ends cut. */
+export function cutTail(lines: readonly string[]): readonly string[] {
   return lines.slice(-TAIL_LINES_MAX).map((line) => line.slice(0, TAIL_CHARS_MAX));
-}
-
-function badRounds(): BootstormError {
-  return new BootstormError("BAD_ROUNDS", "cannot read these rounds", {
-    why: "the file does not begin with the line that all of ours begin with",
-    exit: EXIT.input,
-  });
 }

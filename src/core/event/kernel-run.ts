@@ -132,6 +132,8 @@ export interface LoadResult {
   readonly elapsedNs: number;
   /** Of all threads' operations; percentiles are upper bounds, right to 1/16. */
   readonly latencyNs: LoadLatency;
+  /** `mixed`: how many of the operations changed attributes; the others toggled pages beside them. */
+  readonly attributeChanges?: number;
   /** `mixed`: how often a page did not have what its owner had asked for last. */
   readonly wrongEntries?: number;
   readonly wrongAccesses?: number;

@@ -133,18 +133,19 @@ function lawSentences({ counterexample }: Verdict): Prose[] {
   );
 }
 
-function scheduleSection(verdict: Verdict, terms: Terms): Section {
+/** @param id  unique in the report, if it shows several */
+export function scheduleSection(verdict: Verdict, terms: Terms, id = "schedule"): Section {
   const counterexample = verdict.counterexample!;
-  const region = { role: "region", "aria-label": "schedule", tabindex: 0 };
+  const region = { role: "region", "aria-label": id, tabindex: 0 };
   const text = scheduleText(counterexample, terms);
   return {
-    id: "schedule",
+    id,
     title: "The run that breaks it",
     html: group(
       element(
         "figure",
         { class: "scroll", ...region },
-        inlineSvg(scheduleChart(counterexample, terms, { width: 860 }), "schedule", "unshrunk"),
+        inlineSvg(scheduleChart(counterexample, terms, { width: 860 }), id, "unshrunk"),
       ),
       element(
         "details",

@@ -6,6 +6,8 @@ export interface RunLimits {
   /** Of each stream; default 1 MiB. */
   readonly outputBytesMax?: number;
   readonly env?: NodeJS.ProcessEnv;
+  /** Told of standard error as it comes, for work that takes long. */
+  onStderr?(piece: Buffer): void;
 }
 
 /** How a program of the host ended. Output is cut at `outputBytesMax`, never kept without bound. */
@@ -77,6 +79,7 @@ export function runFilter(
     };
     child.stdout!.on("data", keepUpTo(bytesMax, out));
     child.stderr!.on("data", keepUpTo(bytesMax, err));
+    if (options.onStderr !== undefined) child.stderr!.on("data", options.onStderr);
     child.on("error", () => finish({ status: "missing", code: undefined }));
     child.on("close", (code) => {
       if (timedOut) finish({ status: "timeout", code: undefined });

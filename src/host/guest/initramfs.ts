@@ -11,8 +11,15 @@ import { markProgram } from "./mark-program.ts";
 /** Static ones have 1 to 2 MiB. */
 const BUSYBOX_BYTES_MAX = 32 << 20;
 
-/** What the init script calls. */
-const APPLETS = ["sh", "mount", "reboot", "sleep", "yes"];
+/** What a guest has beside busybox. */
+export interface GuestFiles {
+  /** The script that is its first process. */
+  readonly init: Uint8Array;
+  /** The programs of busybox that the script calls. */
+  readonly applets: readonly string[];
+  /** Others, by name. */
+  readonly programs?: Readonly<Record<string, Uint8Array>>;
+}
 
 /**
  * Builds the initramfs of our guest, not compressed: to unpack it would cost the guest time.
@@ -21,24 +28,37 @@ const APPLETS = ["sh", "mount", "reboot", "sleep", "yes"];
  * @returns its file
  * @throws BootstormError NO_BUSYBOX, CANNOT_WRITE
  */
-export async function buildInitramfs(
+export function buildInitramfs(cache: Cache, folders?: readonly string[]): Promise<string> {
+  const files = {
+    init: Buffer.from(INIT_SCRIPT),
+    applets: ["sh", "mount", "reboot", "sleep", "yes"],
+    programs: { mark: markProgram() },
+  };
+  return packInitramfs(cache, files, folders);
+}
+
+/** The same with other files. @throws BootstormError NO_BUSYBOX, CANNOT_WRITE */
+export async function packInitramfs(
   cache: Cache,
+  files: GuestFiles,
   folders: readonly string[] = usualFolders(),
 ): Promise<string> {
-  const archive = initramfs(staticBusybox(folders));
+  const archive = initramfs(staticBusybox(folders), files);
   const name = `initramfs-${createHash("sha256").update(archive).digest("hex").slice(0, 32)}.cpio`;
   return cache.find(name) ?? (await cache.put(name, archive));
 }
 
-function initramfs(busybox: Uint8Array): Buffer {
+function initramfs(busybox: Uint8Array, { init, applets, programs = {} }: GuestFiles): Buffer {
   return cpio([
     ...["bin", "dev", "proc", "sys"].map((path) => ({ path, kind: "folder" as const })),
     // The kernel opens it for the first process before that could make it.
     { path: "dev/console", kind: "character device", major: 5, minor: 1 },
     { path: "bin/busybox", kind: "program", content: busybox },
-    ...APPLETS.map((name) => ({ path: `bin/${name}`, kind: "link" as const, to: "busybox" })),
-    { path: "bin/mark", kind: "program", content: markProgram() },
-    { path: "init", kind: "program", content: Buffer.from(INIT_SCRIPT) },
+    ...applets.map((name) => ({ path: `bin/${name}`, kind: "link" as const, to: "busybox" })),
+    ...Object.entries(programs).map(([name, content]) => ({
+      ...{ path: `bin/${name}`, kind: "program" as const, content },
+    })),
+    { path: "init", kind: "program", content: init },
   ]);
 }
 

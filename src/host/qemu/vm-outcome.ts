@@ -43,18 +43,44 @@ const OWN_SIGNALS: readonly NodeJS.Signals[] = [
 export function verdictOf(how: HowItEnded): Verdict {
   if (how.last === "ready") return { outcome: "ready" };
   const { outcome, why } = reasonOf(how);
-  const said = how.stderr.slice(-QUOTED_LINES_MAX).join(" | ");
-  const quoted = said === "" ? "" : `; the VMM said: ${said}`;
-  return { outcome, why: `${why} (last seen: ${how.last})${quoted}` };
+  return { outcome, why: `${why} (last seen: ${how.last})${quoted(how.stderr)}` };
+}
+
+/** What the VMM said of it, to stand behind a reason. @param stderr  its last lines */
+export function quoted(stderr: readonly string[]): string {
+  const said = stderr.slice(-QUOTED_LINES_MAX).join(" | ");
+  return said === "" ? "" : `; the VMM said: ${said}`;
 }
 
 function reasonOf(how: HowItEnded): Required<Verdict> {
-  const { endedByUs, startError, code, signal, shutdown } = how;
+  const { endedByUs, startError, shutdown } = how;
+  if (startError === undefined && how.panic !== undefined) {
+    return { outcome: "panic", why: how.panic };
+  }
+  if (startError === undefined && endedByUs !== undefined) {
+    return { outcome: OUTCOME_OF[endedByUs.as], why: endedByUs.why };
+  }
+  const fault = faultOfVmm(how);
+  if (fault !== undefined) return fault;
+  const reason = shutdown === undefined ? "" : `, ${shutdown}`;
+  return { outcome: "ended", why: `the VM ended before it was ready${reason}` };
+}
+
+export interface VmmFault {
+  readonly outcome: "vmm-failed" | "killed";
+  readonly why: string;
+}
+
+/** What ended a VMM that its guest did not end; undefined: the guest, or whoever may end it. */
+export function faultOfVmm({
+  startError,
+  code,
+  signal,
+  shutdown,
+}: VmmExit & Pick<Partial<HowItEnded>, "shutdown">): VmmFault | undefined {
   if (startError !== undefined) {
     return { outcome: "vmm-failed", why: `the VMM did not start: ${startError}` };
   }
-  if (how.panic !== undefined) return { outcome: "panic", why: how.panic };
-  if (endedByUs !== undefined) return { outcome: OUTCOME_OF[endedByUs.as], why: endedByUs.why };
   if (signal !== null) {
     return OWN_SIGNALS.includes(signal)
       ? { outcome: "vmm-failed", why: `the VMM ended itself by ${signal}` }
@@ -63,7 +89,7 @@ function reasonOf(how: HowItEnded): Required<Verdict> {
   if (shutdown === "host-signal") {
     return { outcome: "killed", why: "a signal from elsewhere ended the VMM" };
   }
-  if (code !== 0) return { outcome: "vmm-failed", why: `the VMM ended with status ${code}` };
-  const reason = shutdown === undefined ? "" : `, ${shutdown}`;
-  return { outcome: "ended", why: `the VM ended before it was ready${reason}` };
+  return code === 0
+    ? undefined
+    : { outcome: "vmm-failed", why: `the VMM ended with status ${code}` };
 }

@@ -7,18 +7,30 @@ import { checkInThread } from "./thread.ts";
 /** Every violation we know needs two CPUs; three show that a third changes nothing. */
 const CPUS = 3;
 
-/** @param designs  names of ours */
+/** A design of ours, by name, and the entries it is asked about at the start. */
+export interface AskedDesign {
+  readonly name: string;
+  /** Absent: as the operations say. */
+  readonly start?: "4k";
+}
+
+/**
+ * @param designs  a name alone: as the operations say
+ * @returns design by design, in the order of the operations
+ */
 export async function usualVerdicts(
   session: Session,
-  designs: readonly string[],
+  designs: readonly (string | AskedDesign)[],
   operations: readonly string[],
 ): Promise<readonly TimedVerdict[]> {
-  const questions = designs.flatMap((name) =>
+  const asked = designs.map((each) => (typeof each === "string" ? { name: each } : each));
+  const questions = asked.flatMap(({ name, ...start }) =>
     operations.map((each) => ({
       design: DESIGN_BY_NAME.get(name)!,
       operations: each,
       cpus: CPUS,
       regions: 1,
+      ...start,
       tlbRule: "note-2007" as const,
       memoryModel: "sc" as const,
       flush: "broadcast" as const,

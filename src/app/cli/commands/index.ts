@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./storm.ts"),
   },
   {
+    name: "kernel-ab",
+    summary: "compare kernels that differ by a patch, in VMs: throughput and lock waits of each",
+    load: () => import("./kernel-ab.ts"),
+  },
+  {
     name: "check",
     summary: "say whether a lock design is safe; if not, show the shortest run that breaks it",
     load: () => import("./check.ts"),

@@ -9,6 +9,8 @@ import type {
 } from "../../event/kernel-run.ts";
 import type { Distribution } from "../../stats/distribution.ts";
 
+export type { GuestLoad, KernelRun, LockCount } from "../../event/kernel-run.ts";
+
 export interface KernelAbResult {
   /** By the run's arms; the first is the base. */
   readonly arms: readonly ArmResult[];
@@ -33,6 +35,8 @@ export interface ArmResult {
   /** Of purpose `time`, warm-up not counted. */
   readonly boots: number;
   readonly bootsDone: number;
+  /** Of its kernels in all boots, of any purpose; of those that differ in numbers only, the first. */
+  readonly complaints?: readonly string[];
   /** The first arm before it with the same image and words: measured, there can be no difference. */
   readonly sameAs?: number;
 }
@@ -55,7 +59,7 @@ export interface ArmPoint {
   readonly meanNs: Distribution;
   /** Medians over boots. */
   readonly latencyNs: LoadLatency;
-  /** Boots in which the limit ended the threads before they had done all. */
+  /** Boots in which the limit ended threads before they had done all. */
   readonly limited: number;
 }
 
@@ -72,6 +76,7 @@ export interface Comparison extends LoadPlace {
   readonly p: number;
   /** Adjusted for all comparisons of the result (Holm): below 0.05 is a difference. */
   readonly pAdjusted: number;
+  /** `too-few`: with the smallest p of so many pairs it would not be a difference either. */
   readonly verdict: "faster" | "slower" | "no-difference" | "too-few";
 }
 

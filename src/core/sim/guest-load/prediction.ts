@@ -53,6 +53,13 @@ export interface GuestCost {
   readonly high: number;
 }
 
+/** A prediction, or the reason why there is none. */
+export type GuestPredictionOutcome = GuestPrediction | NoGuestPrediction;
+
+export interface NoGuestPrediction {
+  readonly why: string;
+}
+
 export interface GuestPrediction {
   readonly costs: readonly GuestCost[];
   readonly points: readonly PredictedPoint[];

@@ -1,0 +1,186 @@
+// What kernels with their own checks said, and what became of the boots that failed.
+import type { BootFailure, MixedSeen } from "../../analyze/kernel-ab/result.ts";
+import { formatCount } from "../../units.ts";
+import { element, group } from "../markup.ts";
+import { visible, wrap } from "../plain-text.ts";
+import { type Prose, prose, proseMarkup, proseText } from "../prose.ts";
+import type { Section } from "../report.ts";
+import { type Table, tableMarkup, tableText } from "../table.ts";
+import type { KernelAbReport } from "./input.ts";
+
+/** Complaints shown of each kernel, consoles shown, and how much of each: guests write anything. */
+const COMPLAINTS_MAX = 5;
+const CONSOLES_MAX = 6;
+const TAIL_LINES_MAX = 12;
+const CHARS_MAX = 160;
+
+export function mixedSections(report: KernelAbReport): readonly Section[] {
+  const { mixed } = report.result;
+  if (mixed.length === 0) return [];
+  const table = mixedTable(report, mixed);
+  const about = mixedProse(report, mixed);
+  const complaints = mixed.flatMap(({ arm, complaints: own }) =>
+    own
+      .slice(0, COMPLAINTS_MAX)
+      .map((each) => `${report.result.arms[arm]!.name}: ${each.slice(0, CHARS_MAX)}`),
+  );
+  return [
+    {
+      id: "mixed",
+      title: "What debugging kernels saw",
+      html: group(
+        element("p", {}, proseMarkup(about)),
+        tableMarkup(table),
+        complaints.length === 0 ? undefined : consoleMarkup("Complaints", complaints),
+      ),
+      text: ({ width }) =>
+        [
+          wrap(proseText(about), width),
+          "",
+          tableText(table, width),
+          ...(complaints.length === 0
+            ? []
+            : ["", ...complaints.map((each) => `  ${visible(each)}`)]),
+        ].join("\n"),
+    },
+  ];
+}
+
+function mixedProse({ run }: KernelAbReport, mixed: readonly MixedSeen[]): Prose {
+  const isBad = ({ wrongEntries, wrongAccesses, complaints }: MixedSeen) =>
+    wrongEntries > 0 || wrongAccesses > 0 || complaints.length > 0;
+  const seen = mixed.some(isBad)
+    ? prose`Kernels with their own checks saw something wrong; the table says what.`
+    : prose`Nothing wrong was seen. That is what was seen, and no proof`;
+  if (mixed.some(isBad)) return seen;
+  return run.accelerator === "tcg"
+    ? prose`${seen}: the emulated TLB of QEMU holds 4 KiB entries only, so that law C1 can neither be broken there nor be seen to be.`
+    : prose`${seen}: a race that needs one moment of a few nanoseconds may not happen in this time.`;
+}
+
+function mixedTable(report: KernelAbReport, mixed: readonly MixedSeen[]): Table {
+  const count = (header: string, cells: readonly number[]) =>
+    ({ header, cells: cells.map(formatCount), align: "right" }) as const;
+  return {
+    caption: "Attribute changes beside threads that toggle pages of the same 2 MiB",
+    columns: [
+      {
+        header: "kernel",
+        cells: mixed.map(({ arm }) => report.result.arms[arm]!.name),
+        align: "left",
+        code: true,
+      },
+      count(
+        "changes",
+        mixed.map(({ attributeChanges }) => attributeChanges),
+      ),
+      count(
+        "toggles",
+        mixed.map(({ toggles }) => toggles),
+      ),
+      count(
+        "wrong entries",
+        mixed.map(({ wrongEntries }) => wrongEntries),
+      ),
+      count(
+        "accesses",
+        mixed.map(({ wrongAccesses }) => wrongAccesses),
+      ),
+      count(
+        "complaints",
+        mixed.map(({ complaints }) => complaints.length),
+      ),
+    ],
+    empty: "No kernel answered.",
+  };
+}
+
+/** Every failure as a row; consoles of the first few. */
+export function failureSections(report: KernelAbReport): readonly Section[] {
+  const { failures } = report.result;
+  if (failures.length === 0) return [];
+  const table = failureTable(report, failures);
+  const consoles = failures
+    .filter(({ consoleTail = [] }) => consoleTail.length > 0)
+    .slice(0, CONSOLES_MAX)
+    .map(({ arm, outcome, repetition, consoleTail = [] }) => ({
+      title: `Last lines of ${report.result.arms[arm]!.name}, repetition ${repetition + 1} (${outcome})`,
+      lines: consoleTail.slice(-TAIL_LINES_MAX).map((line) => line.slice(0, CHARS_MAX)),
+    }));
+  return [
+    {
+      id: "failures",
+      title: "What failed",
+      html: group(
+        tableMarkup(table),
+        ...consoles.map(({ title, lines }) => consoleMarkup(title, lines)),
+      ),
+      text: ({ width }) =>
+        [
+          tableText(table, width),
+          ...consoles.flatMap(({ title, lines }) => [
+            "",
+            wrap(visible(title), width),
+            ...lines.map((line) => `  ${visible(line)}`),
+          ]),
+        ].join("\n"),
+    },
+  ];
+}
+
+const PURPOSES = { time: "times", count: "lock statistics", debug: "its own checks" } as const;
+
+function failureTable(report: KernelAbReport, failures: readonly BootFailure[]): Table {
+  const text = (header: string, cells: readonly string[], whole: boolean) =>
+    ({ header, cells, align: "left", whole }) as const;
+  return {
+    caption: "Boots that did not end as they should, and orders that failed; none is left out",
+    columns: [
+      {
+        ...text(
+          "kernel",
+          failures.map(({ arm }) => report.result.arms[arm]!.name),
+          false,
+        ),
+        code: true,
+      },
+      text(
+        "for",
+        failures.map(({ purpose }) => PURPOSES[purpose]),
+        true,
+      ),
+      text(
+        "vCPUs",
+        failures.map(({ vcpus }) => `${vcpus}`),
+        true,
+      ),
+      text(
+        "repetition",
+        failures.map(({ repetition }) => `${repetition + 1}`),
+        true,
+      ),
+      text(
+        "outcome",
+        failures.map(({ outcome }) => outcome),
+        true,
+      ),
+      text(
+        "why",
+        failures.map(({ why }) => why.slice(0, CHARS_MAX)),
+        false,
+      ),
+    ],
+    empty: "None.",
+  };
+}
+
+function consoleMarkup(title: string, lines: readonly string[]) {
+  return group(
+    element("p", { class: "muted caption" }, title),
+    element(
+      "pre",
+      { role: "region", "aria-label": title, tabindex: 0 },
+      element("code", {}, group(...lines)),
+    ),
+  );
+}
