@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { bootOf } from "../../../test/fixtures/kernel-boots.ts";
 import type { LoadOrder } from "../event/kernel-run.ts";
+import {
+  kernelBootLine,
+  kernelBootsHeaderLine,
+  readKernelBoots,
+} from "../event/kernel-run-codec.ts";
 import { readLoadConsole } from "./load-console.ts";
 
 // Pieces of consoles of Linux 6.12.117 with kernel/load, in QEMU 7.2 emulating 4 vCPUs.
@@ -81,10 +87,23 @@ describe("each order has its answer, in turn", () => {
     ]);
   });
 
-  test("mixed without a word on what was wrong is refused: no data is not 0", () => {
-    const { measurements } = read([mixed], MIXED.replace('"wrongEntries":0,', ""), DONE);
+  test.each([
+    [
+      "without a word on what was wrong: no data is not 0",
+      '"wrongEntries":0,',
+      "",
+      "wrongEntries: not a number",
+    ],
+    [
+      "of which one thread did more than all",
+      '"ops":4228466',
+      '"ops":2047',
+      "perThread: more than ops",
+    ],
+  ])("mixed %s: refused", (_, part, other, why) => {
+    const { measurements } = read([mixed], MIXED.replace(part, other), DONE);
     expect(measurements).toEqual([
-      { order: mixed, failed: "the guest's answer is refused: wrongEntries: not a number" },
+      { order: mixed, failed: `the guest's answer is refused: ${why}` },
     ]);
   });
 
@@ -260,18 +279,38 @@ test("a console that ends anywhere has the measurements up to there, and no othe
   );
 });
 
-test("no text at all makes it throw, or answer an order twice", () => {
+test("whatever a guest says, an order is answered once, and the answer can be written down", () => {
+  const number = fc.constantFrom(
+    "0",
+    "1",
+    "99999999999999",
+    "9007199254740991",
+    "1e300",
+    "-1",
+    "x",
+  );
+  const spoilt = fc
+    .tuple(fc.constantFrom(TOGGLE, SPLIT, MIXED, LOCK_STAT.at(-1)!), fc.nat(30), number)
+    .map(([line, at, other]) => {
+      let seen = 0;
+      return line.replace(/\d+/g, (digits) => (seen++ === at ? other : digits));
+    });
   const some = fc.oneof(
-    fc.constantFrom(STARTS, TOGGLE, SPLIT, MIXED, DONE, ...LOCK_STAT, ...NO_MEMORY, ...ENDS),
+    fc.constantFrom(STARTS, TOGGLE, SPLIT, MIXED, DONE, ...ENDS),
+    fc.constantFrom(LOCK_STAT.join("\n"), NO_MEMORY.join("\n")),
+    spoilt,
     fc.json().map((json) => `bootstorm-load: ${json}`),
     fc.string({ unit: "binary" }),
   );
   fc.assert(
     fc.property(fc.array(some, { maxLength: 8 }), (lines) => {
-      const { measurements } = read([toggle, split, mixed], ...lines);
-      expect(measurements.map((each) => each.order)).toEqual(
-        [toggle, split, mixed].slice(0, measurements.length),
-      );
+      const orders = [toggle, split, mixed];
+      const { measurements, complaints } = read(orders, ...lines);
+      expect(measurements.map((each) => each.order)).toEqual(orders.slice(0, measurements.length));
+      const boot = bootOf({ measurements, complaints });
+      const file = new TextEncoder().encode(kernelBootsHeaderLine() + kernelBootLine(boot));
+      expect(readKernelBoots(file, 1)).toEqual({ boots: [boot], rejects: [] });
     }),
+    { numRuns: 1000 },
   );
 });

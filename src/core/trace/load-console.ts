@@ -191,9 +191,11 @@ function latencyOf(cycles: Fields, tscKhz: number): LoadLatency {
 }
 
 function mixedOf(fields: Fields, perThread: readonly number[]): Partial<LoadResult> {
+  // Odd threads change attributes.
+  const attributeChanges = perThread.reduce((sum, ops, thread) => sum + (thread % 2) * ops, 0);
+  if (attributeChanges > countOf(fields, "ops")) throw new Unreadable("perThread: more than ops");
   return {
-    // Odd threads change attributes.
-    attributeChanges: perThread.reduce((sum, ops, thread) => sum + (thread % 2) * ops, 0),
+    attributeChanges,
     wrongEntries: countOf(fields, "wrongEntries"),
     wrongAccesses: countOf(fields, "wrongAccesses"),
   };

@@ -103,7 +103,16 @@ describe("what may miss a lock is no statistics at all", () => {
     ["a point cut in its address", [...HEADER, ...CPA_LOCK.slice(0, 2), CPA_LOCK[2]!.slice(0, 70)]],
     ["it no longer counts", [whole[0]!, "*WARNING* lock debugging disabled!!", ...whole.slice(1)]],
     ["what a terminal would obey", [...whole, line("\u001b[31mpgd_lock", 0, 9)]],
+    [
+      "more than can be counted",
+      [...whole, ...Array(10).fill(line("pgd_lock", 0, 999999999999999))],
+    ],
+    [
+      "more locks than there are",
+      [...whole, ...Array.from({ length: 8192 }, (_, i) => line(`${i}`, 0, 1))],
+    ],
     ["no end of lines", [...whole, ...Array(120_000).fill("")]],
+    ["a name that no kernel prints", [...whole, line("x".repeat(260), 0, 9)]],
     ["no end of a line", [...whole, " ".repeat(1_000_000)]],
   ])("%s", (_, lines) => {
     expect(readLockStat(whole)).toHaveLength(2);

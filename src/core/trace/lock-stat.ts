@@ -22,10 +22,13 @@ import type { LockCount } from "../event/kernel-run.ts";
 
 const VERSION = "lock_stat version 0.4";
 
-/** A kernel has at most 8,192 classes of locks; each with its modes, points and rules is 14 lines. */
-const LINES_MAX = 14 * 8192;
+/** As many classes as a kernel has at most; each with its modes, points and rules is 14 lines. */
+const LOCKS_MAX = 8192;
+const LINES_MAX = 14 * LOCKS_MAX;
+/** The kernel keeps four of a class, and classes of one name are few. */
+const WAITERS_MAX = 8;
 /** A class has 221 columns; numbers may grow. */
-const PLAIN = /^[ -~]{0,400}$/;
+const PLAIN = /^[ -~]{0,300}$/;
 
 const COUNT = "(\\d{1,15})";
 const US = "(\\d{1,12}\\.\\d\\d)";
@@ -35,7 +38,7 @@ const CLASS = new RegExp(
 );
 //             name  times   address               function, offset
 const POINT =
-  /^ *\S.*? +(\d{1,15}) +\[<[0-9a-fx]+>\] ([^\s+]+)(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?(?: \[\w+\])?$/;
+  /^ *\S.*? +(\d{1,15}) +\[<[0-9a-fx]+>\] ([^\s+]{1,200})(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?(?: \[\w+\])?$/;
 const HEADING = /^ *class name +con-bounces .*holdtime-avg$/;
 const RULE = /^ *(?:-+|\.+)?$/;
 
@@ -51,7 +54,7 @@ interface Found {
  * @param lines  one text of /proc/lock_stat, without line ends
  * @returns undefined where the text is of another version, or any line is not understood: the one that
  *   is damaged could be that of the lock one looks for, and a lock that is missing is one that nobody
- *   took. Also where the kernel says that it has stopped to count.
+ *   took. Also where the kernel says that it has stopped to count, or counts more than a kernel can.
  */
 export function readLockStat(lines: readonly string[]): readonly LockCount[] | undefined {
   const [version, ...rest] = lines.length > LINES_MAX ? [] : lines;
@@ -74,12 +77,23 @@ export function readLockStat(lines: readonly string[]): readonly LockCount[] | u
       if (rules === 1) lock.waiters.set(fn, (lock.waiters.get(fn) ?? 0) + Number(times));
     }
   }
-  return Array.from(locks.values(), ({ count, waiters }) => ({
-    ...count,
-    waiters: Array.from(waiters, ([fn, contended]) => ({ fn, contended })).sort(
-      (a, b) => b.contended - a.contended,
-    ),
-  })).filter(({ acquired, contended }) => acquired + contended > 0);
+  const found = Array.from(locks.values(), lockCountOf);
+  const isBounded = found.length <= LOCKS_MAX && found.every(isExact);
+  return isBounded
+    ? found.filter(({ acquired, contended }) => acquired + contended > 0)
+    : undefined;
+}
+
+function lockCountOf({ count, waiters }: Found): LockCount {
+  const most = Array.from(waiters, ([fn, contended]) => ({ fn, contended })).sort(
+    (a, b) => b.contended - a.contended,
+  );
+  return { ...count, waiters: most.slice(0, WAITERS_MAX) };
+}
+
+function isExact({ name, waiters, ...counts }: LockCount): boolean {
+  const all = [...Object.values(counts), ...waiters.map(({ contended }) => contended)];
+  return all.every(Number.isSafeInteger);
 }
 
 function addCounts(locks: Map<string, Found>, line: RegExpExecArray): Found {

@@ -68,7 +68,6 @@ export async function runMeasuringGuest(ask: MeasuringAsk): Promise<MeasuredGues
 
   const startMs = performance.now();
   const vmm = startVmm(ask.program, ask.args, { debugPort: false, qmp: false });
-  if (vmm.pid !== undefined) ask.onVm(vmm.pid);
 
   function hear(piece: Buffer): void {
     const room = ask.consoleBytesMax - bytes;
@@ -132,6 +131,7 @@ export async function runMeasuringGuest(ask: MeasuringAsk): Promise<MeasuredGues
   listenOn();
   if (vmm.console) readPaced(vmm.console, hear);
   vmm.stderr?.on("data", stderrTail.add);
+  if (vmm.pid !== undefined) ask.onVm(vmm.pid);
 
   const exit = await vmm.exited;
   await vmm.closed;

@@ -109,7 +109,9 @@ async function acceleratorFor(
         return { accelerator, cpu, refused };
       } catch (error) {
         if (!(error instanceof BootstormError) || error.code !== "NO_ACCELERATOR") throw error;
-        refused.push({ accelerator, reason: "guest-ended", evidence: error.why });
+        // "kvm: -cpu host: QEMU ended by a signal: …"
+        const evidence = error.why.replace(`${accelerator}: `, "");
+        refused.push({ accelerator, reason: "guest-ended", evidence });
       }
     }
   }

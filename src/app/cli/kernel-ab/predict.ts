@@ -4,6 +4,12 @@ import {
   isSamePlace,
   type KernelPredictionOutcome,
 } from "../../../core/analyze/kernel-ab/gains.ts";
+import {
+  countedBoots,
+  measuredOf,
+  opsPerSecond,
+  placesOf,
+} from "../../../core/analyze/kernel-ab/measured.ts";
 import type { KernelAbResult } from "../../../core/analyze/kernel-ab/result.ts";
 import type { ArmDesign, KernelBoot, KernelRun } from "../../../core/event/kernel-run.ts";
 import { DESIGN_BY_NAME } from "../../../core/kernel/design/index.ts";
@@ -55,27 +61,22 @@ export async function predictKernels(
   };
 }
 
-/** Measurements of the base that count, a value a boot. */
-export function basePoints(boots: readonly KernelBoot[]): readonly BasePoint[] {
-  const points: (BasePoint & { meanNs: number[]; opsPerSecond: number[] })[] = [];
-  const counted = boots.filter(
-    ({ arm, purpose, role }) => arm === 0 && purpose === "time" && role === "measured",
-  );
-  for (const { vcpus, measurements } of counted) {
-    for (const measurement of measurements) {
-      if ("failed" in measurement || measurement.order.load === "mixed") continue;
-      const { order, result } = measurement;
-      const place = { load: measurement.order.load, vcpus, threads: order.threads };
-      let point = points.find((each) => isSamePlace(each, place));
-      if (point === undefined) {
-        point = { ...place, meanNs: [], opsPerSecond: [] };
-        points.push(point);
-      }
-      point.meanNs.push(result.latencyNs.mean);
-      point.opsPerSecond.push((result.ops * 1e9) / result.elapsedNs);
-    }
-  }
-  return points;
+/** What counts of the base, a value a boot. */
+function basePoints(boots: readonly KernelBoot[]): readonly BasePoint[] {
+  const own = measuredOf(countedBoots(boots, "time").filter(({ arm }) => arm === 0));
+  return placesOf(boots).flatMap(({ load, vcpus, threads }): readonly BasePoint[] => {
+    if (load === "mixed") return [];
+    const place = { load, vcpus, threads };
+    const results = own.filter((each) => isSamePlace(each, place)).map(({ result }) => result);
+    if (results.length === 0) return [];
+    return [
+      {
+        ...place,
+        meanNs: results.map(({ latencyNs }) => latencyNs.mean),
+        opsPerSecond: results.map(opsPerSecond),
+      },
+    ];
+  });
 }
 
 /** A design that there is: the notes of a run may come from anybody. */

@@ -1,5 +1,5 @@
 // Predicted beside measured, and the verdicts, as tables.
-import type { Gain, PredictedArmPoint } from "../../analyze/kernel-ab/gains.ts";
+import { type Gain, isSamePlace, type PredictedArmPoint } from "../../analyze/kernel-ab/gains.ts";
 import type { LoadPlace } from "../../analyze/kernel-ab/result.ts";
 import { formatShort, threeDigits } from "../../units.ts";
 import type { Column, Table } from "../table.ts";
@@ -140,13 +140,7 @@ export function pointTable(report: KernelAbReport): Table {
     arms.flatMap((point, arm) => (point === undefined ? [] : [{ ...place, arm, point }])),
   );
   const model = rows.map((row) =>
-    predicted.find(
-      (each) =>
-        each.arm === row.arm &&
-        each.load === row.load &&
-        each.vcpus === row.vcpus &&
-        each.threads === row.threads,
-    ),
+    predicted.find((each) => each.arm === row.arm && isSamePlace(each, row)),
   );
   return {
     caption: "Operations a second of all threads together, and the time of one",

@@ -13,7 +13,7 @@ import type { KernelAbReport } from "./input.ts";
 import { lockSections } from "./lock-section.ts";
 import { raceSections } from "./race-section.ts";
 import { scalingSections } from "./scaling-section.ts";
-import { failureSections, mixedSections } from "./seen-sections.ts";
+import { complaintSections, failureSections, mixedSections } from "./seen-sections.ts";
 import { kernelAbAnswer, kernelAbFindings } from "./sentence.ts";
 import { LOAD_MEANING } from "./words.ts";
 
@@ -29,6 +29,7 @@ export function kernelAbReport(report: KernelAbReport, maker: Maker): Report {
       ...lockSections(report),
       ...raceSections(report),
       ...mixedSections(report),
+      ...complaintSections(report),
       pointSection(report),
       ...failureSections(report),
       caveatSection(kernelAbCaveats(report)),

@@ -1,4 +1,5 @@
 // Where the waiting went: a bar for each kernel under each load, and the numbers.
+import { isSamePlace } from "../../analyze/kernel-ab/gains.ts";
 import { waitNsOf } from "../../analyze/kernel-ab/lock-moves.ts";
 import type { LockCount, LockPoint } from "../../analyze/kernel-ab/result.ts";
 import { formatCount, formatNs } from "../../units.ts";
@@ -14,14 +15,16 @@ import { figure } from "../sections.ts";
 import { type Table, tableMarkup, tableText } from "../table.ts";
 import { terminalLanes } from "../terminal-lanes.ts";
 import type { KernelAbReport } from "./input.ts";
-import { armsInOrder, LOAD_MEANING, placeText } from "./words.ts";
+import { armsInOrder, LOAD_MEANING, mainPlaces, placeText } from "./words.ts";
 
 /** A kernel that counts is several times slower, and not in all locks alike. */
 const ABOUT = prose`Times are those of kernels with lock statistics, which are several times slower: how they compare with each other tells, their length does not.`;
 
 export function lockSections(report: KernelAbReport): readonly Section[] {
   if (report.result.locks.length === 0) return [];
-  const pictures = placesOf(report).map((points) => lockLanes(report, points));
+  const pictures = placesOf(report)
+    .filter(isWaited)
+    .map((points) => lockLanes(report, points));
   const table = lockTable(report);
   return [
     {
@@ -47,15 +50,18 @@ export function lockSections(report: KernelAbReport): readonly Section[] {
   ];
 }
 
-/** Points of one load together, the base first. */
+/** Points with the most threads, of one load together, the base first. */
 function placesOf(report: KernelAbReport): readonly (readonly LockPoint[])[] {
   const order = [0, ...armsInOrder(report)];
   const { locks } = report.result;
-  return [...new Set(locks.map(placeText))].map((place) =>
-    order.flatMap((arm) =>
-      locks.filter((point) => point.arm === arm && placeText(point) === place),
-    ),
+  return mainPlaces({ points: locks }).map((place) =>
+    order.flatMap((arm) => locks.filter((point) => point.arm === arm && isSamePlace(point, place))),
   );
+}
+
+/** Where nobody waits in any kernel there is nothing to draw. */
+function isWaited(points: readonly LockPoint[]): boolean {
+  return points.some(({ locks }) => locks.some(({ waitNsTotal }) => waitNsTotal > 0));
 }
 
 function lockLanes(report: KernelAbReport, points: readonly LockPoint[]): Lanes {
@@ -125,7 +131,7 @@ function lockTable(report: KernelAbReport): Table {
   const waits = nsColumn(rows.map(({ lock }) => lock?.waitNsTotal ?? 0));
   const whole = { align: "left", whole: true } as const;
   return {
-    caption: "Locks that were taken, all boots of a kernel together",
+    caption: "Locks that were taken, with the most threads, all boots of a kernel together",
     columns: [
       {
         header: "kernel",

@@ -19,29 +19,30 @@ export function mixedSections(report: KernelAbReport): readonly Section[] {
   if (mixed.length === 0) return [];
   const table = mixedTable(report, mixed);
   const about = mixedProse(report, mixed);
-  const complaints = mixed.flatMap(({ arm, complaints: own }) =>
-    own
-      .slice(0, COMPLAINTS_MAX)
-      .map((each) => `${report.result.arms[arm]!.name}: ${each.slice(0, CHARS_MAX)}`),
-  );
   return [
     {
       id: "mixed",
       title: "What debugging kernels saw",
-      html: group(
-        element("p", {}, proseMarkup(about)),
-        tableMarkup(table),
-        complaints.length === 0 ? undefined : consoleMarkup("Complaints", complaints),
-      ),
-      text: ({ width }) =>
-        [
-          wrap(proseText(about), width),
-          "",
-          tableText(table, width),
-          ...(complaints.length === 0
-            ? []
-            : ["", ...complaints.map((each) => `  ${visible(each)}`)]),
-        ].join("\n"),
+      html: group(element("p", {}, proseMarkup(about)), tableMarkup(table)),
+      text: ({ width }) => `${wrap(proseText(about), width)}\n\n${tableText(table, width)}`,
+    },
+  ];
+}
+
+/** What kernels themselves found wrong, in boots of any purpose. */
+export function complaintSections({ result }: KernelAbReport): readonly Section[] {
+  const consoles = result.arms.flatMap(({ name, complaints = [] }) =>
+    complaints.length === 0
+      ? []
+      : [{ title: `${name} complained of`, lines: bounded(complaints.slice(0, COMPLAINTS_MAX)) }],
+  );
+  if (consoles.length === 0) return [];
+  return [
+    {
+      id: "complaints",
+      title: "What kernels complained of",
+      html: group(...consoles.map(consoleMarkup)),
+      text: ({ width }) => consoles.map((each) => consoleText(each, width)).join("\n\n"),
     },
   ];
 }
@@ -105,25 +106,15 @@ export function failureSections(report: KernelAbReport): readonly Section[] {
     .slice(0, CONSOLES_MAX)
     .map(({ arm, outcome, repetition, consoleTail = [] }) => ({
       title: `Last lines of ${report.result.arms[arm]!.name}, repetition ${repetition + 1} (${outcome})`,
-      lines: consoleTail.slice(-TAIL_LINES_MAX).map((line) => line.slice(0, CHARS_MAX)),
+      lines: bounded(consoleTail.slice(-TAIL_LINES_MAX)),
     }));
   return [
     {
       id: "failures",
       title: "What failed",
-      html: group(
-        tableMarkup(table),
-        ...consoles.map(({ title, lines }) => consoleMarkup(title, lines)),
-      ),
+      html: group(tableMarkup(table), ...consoles.map(consoleMarkup)),
       text: ({ width }) =>
-        [
-          tableText(table, width),
-          ...consoles.flatMap(({ title, lines }) => [
-            "",
-            wrap(visible(title), width),
-            ...lines.map((line) => `  ${visible(line)}`),
-          ]),
-        ].join("\n"),
+        [tableText(table, width), ...consoles.map((each) => consoleText(each, width))].join("\n\n"),
     },
   ];
 }
@@ -174,7 +165,20 @@ function failureTable(report: KernelAbReport, failures: readonly BootFailure[]):
   };
 }
 
-function consoleMarkup(title: string, lines: readonly string[]) {
+interface Console {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+function bounded(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => line.slice(0, CHARS_MAX));
+}
+
+function consoleText({ title, lines }: Console, width: number): string {
+  return [wrap(visible(title), width), ...lines.map((line) => `  ${visible(line)}`)].join("\n");
+}
+
+function consoleMarkup({ title, lines }: Console) {
   return group(
     element("p", { class: "muted caption" }, title),
     element(

@@ -1,4 +1,6 @@
 // The answer in one sentence, and what stands behind it.
+import { pairsLeast } from "../../analyze/kernel-ab/enough.ts";
+import { isSamePlace } from "../../analyze/kernel-ab/gains.ts";
 import type { LockMove } from "../../analyze/kernel-ab/lock-moves.ts";
 import type { LoadPlace } from "../../analyze/kernel-ab/result.ts";
 import { formatNs, threeDigits } from "../../units.ts";
@@ -19,7 +21,7 @@ export function kernelAbAnswer(report: KernelAbReport): Prose {
   if (arms.slice(1).every(({ sameAs }) => sameAs !== undefined)) return sameAnswer(report, names);
   if (comparisons.every(({ verdict }) => verdict === "too-few")) {
     const most = Math.max(...comparisons.map(({ pairs }) => pairs));
-    return prose`${counted(most, "pair")} of boots ${most === 1 ? "is" : "are"} too few to tell ${names} from ${code(base.name)}${brokenProse(report)}.`;
+    return prose`${counted(most, "pair")} of boots ${most === 1 ? "is" : "are"} too few to tell ${names} from ${code(base.name)}: with ${counted(comparisons.length, "comparison")} it takes ${pairsLeast(comparisons.length)}${brokenProse(report)}.`;
   }
   const best = others.find((arm) => isSafe(report, arm) && speedOf(report, arm) === "faster");
   const unsafe = fastestUnsafe(report);
@@ -39,6 +41,7 @@ export function kernelAbFindings(report: KernelAbReport): readonly Prose[] {
     ...moveFindings(report),
     ...accuracyFinding(report),
     ...missingFindings(report),
+    ...complaintFindings(report),
     ...sameFindings(report),
     ...pageallocFinding(report),
   ];
@@ -133,9 +136,8 @@ function brokenProse(report: KernelAbReport): Prose {
 
 /** One sentence for each load: where the base waits, and where the others wait instead. */
 function moveFindings(report: KernelAbReport): readonly Prose[] {
-  const loads = [...new Set(report.moves.map(({ load }) => load))];
-  return loads.map((load) => {
-    const own = report.moves.filter((move) => move.load === load);
+  return mainPlaces({ points: report.moves }).map((place) => {
+    const own = report.moves.filter((move) => isSamePlace(move, place));
     const moved = own.filter(({ to }) => to !== undefined);
     const gone = own.filter(({ to }) => to === undefined);
     const first = own[0]!;
@@ -165,6 +167,17 @@ function accuracyFinding({ gains: { accuracy }, prediction, result }: KernelAbRe
   return [
     prose`The model saw ${code(result.arms[0]!.name)} alone. Of ${counted(rows, "predicted gain")} ${within} meet the measured interval; in the median they are off by a factor of ${threeDigits(timesOffMedian)}, at worst ${threeDigits(timesOffMax)}.`,
   ];
+}
+
+/** A kernel that finds something wrong with itself is not to be had, however fast it is. */
+function complaintFindings({ result: { arms } }: KernelAbReport): Prose[] {
+  return arms.flatMap(({ name, complaints = [] }) =>
+    complaints.length === 0
+      ? []
+      : [
+          prose`The kernel of ${code(name)} itself complained of ${counted(complaints.length, "thing")}; they stand below.`,
+        ],
+  );
 }
 
 function missingFindings({ result: { arms } }: KernelAbReport): Prose[] {

@@ -1,6 +1,6 @@
 // What kernels, loads and gains are called.
-import type { Gain, GainRange } from "../../analyze/kernel-ab/gains.ts";
-import type { GuestLoad, KernelAbResult, LoadPlace } from "../../analyze/kernel-ab/result.ts";
+import { type Gain, type GainRange, isSamePlace } from "../../analyze/kernel-ab/gains.ts";
+import type { GuestLoad, LoadPlace } from "../../analyze/kernel-ab/result.ts";
 import { threeDigits } from "../../units.ts";
 import type { KernelAbReport } from "./input.ts";
 import { type Safety, safetyOf } from "./safety.ts";
@@ -49,13 +49,16 @@ export const GAIN_WORDS = {
 } as const;
 
 /** Where most is at stake: for each load the largest guest with the most threads. */
-export function mainPlaces({ points }: KernelAbResult): readonly LoadPlace[] {
-  const loads = (["toggle", "split"] as const).flatMap((load) => {
+export function mainPlaces({
+  points,
+}: {
+  readonly points: readonly LoadPlace[];
+}): readonly LoadPlace[] {
+  return (["toggle", "split"] as const).flatMap((load) => {
     const own = points.filter((point) => point.load === load);
-    const [most] = own.sort((a, b) => b.vcpus - a.vcpus || b.threads - a.threads);
-    return most === undefined ? [] : [most];
+    const most = own.toSorted((a, b) => b.vcpus - a.vcpus || b.threads - a.threads)[0];
+    return most === undefined ? [] : [{ load, vcpus: most.vcpus, threads: most.threads }];
   });
-  return loads;
 }
 
 export function gainAt(
@@ -63,13 +66,7 @@ export function gainAt(
   arm: number,
   place: LoadPlace,
 ): Gain | undefined {
-  return gains.rows.find(
-    (row) =>
-      row.arm === arm &&
-      row.load === place.load &&
-      row.vcpus === place.vcpus &&
-      row.threads === place.threads,
-  );
+  return gains.rows.find((row) => row.arm === arm && isSamePlace(row, place));
 }
 
 /** `faster`: at some main place, and slower at none. */

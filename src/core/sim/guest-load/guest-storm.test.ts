@@ -184,6 +184,14 @@ it("a split waits for every other vCPU: on CPUs that are left, one after the oth
   }
 });
 
+it("a flush costs its receivers their time: each thread pays for its own and for the other's", () => {
+  const outsideNs = 100_000;
+  const split = { entry: "2m", outsideNs } as const;
+  const aloneNs = 1000 / rate({ ...split }, 0, 100);
+  const eachNs = 2000 / rate({ ...split, threads: 2 }, 0, 200);
+  expect(eachNs / (aloneNs + 2 * ANSWER_NS)).toBeCloseTo(1, 1.5);
+});
+
 it("four threads that split on two CPUs wait for turns, not for answers", () => {
   const split = { entry: "2m", threads: 4, vcpus: 4 } as const;
   const enough = rate({ ...split, hostCpus: 4 }, LONG_NS, 10);

@@ -246,7 +246,7 @@ export class GuestStorm {
       if (this.#host.runs(other)) {
         const begin = Math.max(this.#now, this.#handlesUntil[other]!);
         this.#handlesUntil[other] = begin + costs.ipiHandler;
-        
+        this.#endNs[other]! += costs.ipiHandler;
         this.#answer(vcpu, this.#handlesUntil[other]!);
         this.#plan(other);
       } else {

@@ -2,7 +2,8 @@ import type { PredictionInput } from "./prediction.ts";
 
 /** What the model leaves out, and which number that bends. */
 export function leavesOut(input: PredictionInput): readonly string[] {
-  return [...ALWAYS, ...ofDesigns(input), ...ofPoints(input)];
+  const ofLock = input.spinlock === "queued" ? [BEFORE_THE_CLIFF] : [];
+  return [...ALWAYS, ...ofLock, ...ofDesigns(input), ...ofPoints(input)];
 }
 
 const ALWAYS: readonly string[] = [
@@ -14,6 +15,9 @@ const ALWAYS: readonly string[] = [
   "That a vCPU which runs answers a flush sooner than one that has to be woken up: to split is predicted too slow for threads that all have CPUs.",
   "What a flush does to the speed of the code after it, and how code of different kernels lies in memory: differences between kernels with one thread are not predicted.",
 ];
+
+const BEFORE_THE_CLIFF =
+  "The first milliseconds, until a vCPU loses its CPU for the first time: with queued spinlocks and more vCPUs than CPUs a short measurement gets far more done than is predicted.";
 
 function ofDesigns({ designs }: PredictionInput): readonly string[] {
   const has = (name: string) => designs.some((design) => design.name === name);
