@@ -45,12 +45,10 @@ readonly cache=${BOOTSTORM_KERNELS:-${XDG_CACHE_HOME:-$HOME/.cache}/bootstorm/ke
 readonly unfinished=$cache/unfinished
 
 main() {
-  local kernels=() find=no list=no clean=no word
+  local kernels=() work=build word
   for word in "$@"; do
     case $word in
-      --find) find=yes ;;
-      --list) list=yes ;;
-      --clean) clean=yes ;;
+      --find | --list | --clean) work=${word#--} ;;
       --help) usage && exit 0 ;;
       -*) fail 2 "unknown flag $word" "there are --find, --list, --clean and --help" "scripts/build-kernels.sh --help" ;;
       *) require_known "$word" && kernels+=("$word") ;;
@@ -59,7 +57,7 @@ main() {
   [ ${#kernels[@]} -gt 0 ] || mapfile -t kernels < <(names patches .patch)
   mkdir -p "$cache"
   exec 9>"$cache/lock"
-  if [ "$clean" = yes ]; then
+  if [ "$work" = clean ]; then
     flock 9
     rm -rf "$cache"/{source,build,images,unfinished,$SOURCE_PACKAGE.tar.xz}
     return
@@ -68,7 +66,7 @@ main() {
   require_tools
   local tarball
   tarball=$(find_source)
-  [ -n "$tarball" ] || [ "$find$list" != nono ] || tarball=$(fetch_source)
+  [ -n "$tarball" ] || [ "$work" != build ] || tarball=$(fetch_source)
   # What an image is made of, beside what kernel/ has: source, compiler, and how it is done here.
   inputs=$(
     sha256sum <"${tarball:-/dev/null}"
@@ -77,14 +75,10 @@ main() {
     declare -f build prepare_source compile config_text
   )
   readonly inputs
-  if [ "$list" = yes ]; then
-    list_kernels
-    return
-  fi
-  if [ "$find" = yes ]; then
-    find_kernels "${kernels[@]}"
-    return
-  fi
+  case $work in
+    list) list_kernels; return ;;
+    find) find_kernels "${kernels[@]}"; return ;;
+  esac
   local kernel image
   for kernel in "${kernels[@]}"; do
     image=$(image_of "$kernel")

@@ -1,5 +1,6 @@
 // Whole reports of kernels that were measured against each other, as their readers get them.
 import { describe, expect, test } from "vitest";
+import { verdictJson } from "../src/app/cli/check/json.ts";
 import { htmlPage } from "../src/core/report/html-page.ts";
 import { gainChart } from "../src/core/report/kernel-ab/gain-chart.ts";
 import type { KernelAbReport } from "../src/core/report/kernel-ab/input.ts";
@@ -9,6 +10,7 @@ import { displayWidth, visible } from "../src/core/report/plain-text.ts";
 import { proseText } from "../src/core/report/prose.ts";
 import { standaloneSvg } from "../src/core/report/svg.ts";
 import { terminalReport } from "../src/core/report/terminal-report.ts";
+import { schemaErrors } from "./cli/bootstorm.ts";
 import {
   allReports,
   bare,
@@ -133,7 +135,7 @@ describe("unsafe is never told as safe", () => {
     );
     expect(answerOf(twoKernels)).toMatch(/^No kernel here is both faster and safe; no-cpa-lock /);
     expect(answerOf(tooFew)).toBe(
-      "3 pairs of boots are too few to tell no-cpa-lock from stock; however fast it is, the checker finds no-cpa-lock unsafe.",
+      "3 pairs of boots are too few to tell no-cpa-lock from stock: with 6 comparisons it takes 8; however fast it is, the checker finds no-cpa-lock unsafe.",
     );
   });
 
@@ -190,4 +192,23 @@ test("no number is told that is not in the result", () => {
 
 test("names reach the page as text only", () => {
   expect(pageOf(hostileNames)).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+});
+
+test.each(allReports)("%s: its JSON keeps the schema", (_, told) => {
+  const { result, gains, moves, prediction, verdicts } = told;
+  const document = JSON.parse(
+    JSON.stringify({
+      command: "kernel-ab",
+      result: {
+        ...result,
+        gains,
+        lockMoves: moves,
+        prediction,
+        verdicts: verdicts.map((own) => own.map(verdictJson)),
+      },
+    }),
+  );
+  const errors = schemaErrors("kernel-ab", document) as { instancePath: string }[];
+  // What all commands have beside the result is not made here.
+  expect(errors.filter(({ instancePath }) => instancePath.startsWith("/result"))).toEqual([]);
 });

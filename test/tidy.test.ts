@@ -110,6 +110,7 @@ test("every source file is imported by another, or is where a program starts", (
     "src/app/cli/main.ts",
     "src/app/cli/calibrate/worker.ts",
     "src/app/cli/check/worker.ts",
+    "src/app/cli/kernel-ab/predict-worker.ts",
     "src/app/cli/simulate/trace-worker.ts",
     "src/app/cli/simulate/worker.ts",
     "src/app/governor/lock-worker.ts",

@@ -12,6 +12,8 @@ import { curveChart } from "../../src/core/report/curve-chart.ts";
 import { exploreReport } from "../../src/core/report/explore-report.ts";
 import { htmlPage } from "../../src/core/report/html-page.ts";
 import { investigateReport } from "../../src/core/report/investigate-report.ts";
+import type { KernelAbReport } from "../../src/core/report/kernel-ab/input.ts";
+import { kernelAbReport } from "../../src/core/report/kernel-ab/kernel-ab-report.ts";
 import { markupText } from "../../src/core/report/markup.ts";
 import { stormReport } from "../../src/core/report/storm-report.ts";
 import { standaloneSvg } from "../../src/core/report/svg.ts";
@@ -23,6 +25,12 @@ import {
   withoutPressure,
   withoutRecording,
 } from "../fixtures/investigate.ts";
+import {
+  fivePatches,
+  hostileNames as hostileKernels,
+  neverBooted,
+  tooFew,
+} from "../fixtures/kernel-ab.ts";
 import { exploreRows, ladderPoints, talk } from "../fixtures/storm-points.ts";
 import { needs } from "../needs.ts";
 import { openChromium } from "./chromium.ts";
@@ -114,10 +122,15 @@ const stormPage = htmlPage({
   sections: [...storm.sections, ...talkParts(talk).sections],
 });
 
+const kernelsPage = (told: KernelAbReport) => htmlPage(kernelAbReport(told, maker));
+
 const pages = [
   ...hosts.map(([name, result]) => [name, pageOf(result)] as const),
   ["designs × policies", explorePage],
   ["a simulated storm, and the talk's story", stormPage],
+  ...[fivePatches, neverBooted, hostileKernels, tooFew].map(
+    (told, i) => [`kernels against each other, ${i + 1}`, kernelsPage(told)] as const,
+  ),
 ] as const;
 
 describe.each(pages)("the report of %s", (_, content) => {

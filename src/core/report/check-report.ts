@@ -136,7 +136,7 @@ function lawSentences({ counterexample }: Verdict): Prose[] {
 /** @param id  unique in the report, if it shows several */
 export function scheduleSection(verdict: Verdict, terms: Terms, id = "schedule"): Section {
   const counterexample = verdict.counterexample!;
-  const region = { role: "region", "aria-label": id, tabindex: 0 };
+  const region = (name: string) => ({ role: "region", "aria-label": name, tabindex: 0 });
   const text = scheduleText(counterexample, terms);
   return {
     id,
@@ -144,14 +144,14 @@ export function scheduleSection(verdict: Verdict, terms: Terms, id = "schedule")
     html: group(
       element(
         "figure",
-        { class: "scroll", ...region },
+        { class: "scroll", ...region(id) },
         inlineSvg(scheduleChart(counterexample, terms, { width: 860 }), id, "unshrunk"),
       ),
       element(
         "details",
         {},
         element("summary", {}, "The same as text, to paste into a mail"),
-        element("pre", region, element("code", {}, group(...text.split("\n")))),
+        element("pre", region(`${id} as text`), element("code", {}, group(...text.split("\n")))),
       ),
     ),
     text: () => text,

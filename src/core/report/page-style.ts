@@ -11,7 +11,7 @@ export function pageStyle(): string {
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
-  margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 56.25rem;
+  margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 56.25rem; overflow-wrap: break-word;
   background: var(--paper); color: var(--ink);
   font: 1rem/1.6 ${FONT_FAMILY}; font-variant-numeric: tabular-nums;
 }

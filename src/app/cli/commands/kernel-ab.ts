@@ -48,8 +48,8 @@ Examples:
           return compare(session, named?.length ? named : usual, flags);
         }
         requireOnlyReading(command);
-        const folder = await createRunFolder(flags.out ?? flags.from);
-        return kernelAbAnswer(session, await readKernelRun(flags.from), folder);
+        const read = await readKernelRun(flags.from);
+        return kernelAbAnswer(session, read, await createRunFolder(flags.out ?? flags.from));
       }),
     );
 }

@@ -58,7 +58,7 @@ export async function kernelAbAnswer(
 }
 
 /** All that the report tells; computed anew from the boots whenever a run is read. */
-export async function reportInput(
+async function reportInput(
   session: Session,
   { run, boots, rejects, notes }: ReadKernelRun,
 ): Promise<KernelAbReport> {

@@ -7,6 +7,7 @@ import { findKernel, type KernelImage } from "../../../host/guest/kernel-image.t
 import type { Cache } from "../../../host/store/cache.ts";
 import type { Session } from "../run.ts";
 import { BUILD_COMMAND, buildKernels, findBuiltKernels } from "./kernel-script.ts";
+import { withoutScenario } from "./remedies.ts";
 
 /** An arm as it stands on the command line: `stock,debug_pagealloc=on`. */
 export interface ArmWords {
@@ -32,11 +33,10 @@ export interface ArmsAsk {
 }
 
 /** Behind the name of a patch. */
-const CONFIG_OF: Readonly<Record<BootPurpose, string>> = {
-  time: "",
+const CONFIG_OF = {
   count: "+lock-stat",
   debug: "+debug",
-};
+} as const;
 
 /** What the kernel's command line and its init can take, and what ours does not use itself. */
 const WORD = /^(?!bootstorm\.)[!-~]+$/;
@@ -61,65 +61,74 @@ export function armWords(text: string, before: readonly ArmWords[] = []): readon
  */
 export async function findArms(ask: ArmsAsk, session: Session): Promise<readonly Arm[]> {
   const named = ask.arms.filter(isNamed);
-  const nameOf = ({ kernel }: ArmWords, purpose: BootPurpose) =>
-    purpose === "time" ? kernel : `${kernel.replace(/\+.*/, "")}${CONFIG_OF[purpose]}`;
-  const names = [
-    ...new Set(named.flatMap((arm) => ask.purposes.map((purpose) => nameOf(arm, purpose)))),
-  ];
-  const built = names.length === 0 ? new Map() : await builtImages(names, ask, session);
+  const names = named.flatMap((arm) => ask.purposes.map((purpose) => nameOf(arm, purpose)));
+  const built = await builtImages([...new Set(names)], ask, session);
   requireBuilt(named.map(({ kernel }) => kernel).filter((name) => !built.has(name)));
-
-  const images = new Map<string, KernelImage>();
-  const imageAt = async (path: string) => {
-    const known = images.get(path);
-    if (known !== undefined) return known;
-    const { signal } = session;
-    const image = await findKernel(path, { as: "pvh", cache: ask.cache, signal }).catch(notThis);
-    images.set(path, image);
-    return image;
-  };
+  const known = new Map<string, KernelImage>();
   const arms: Arm[] = [];
-  for (const [index, arm] of ask.arms.entries()) {
-    const boots: Partial<Record<BootPurpose, KernelImage>> = {};
-    const lacks: Partial<Record<BootPurpose, string>> = {};
-    for (const purpose of ask.purposes) {
-      const path = isNamed(arm) ? built.get(nameOf(arm, purpose)) : arm.kernel;
-      if (path === undefined) {
-        lacks[purpose] = `not built; to build it: ${BUILD_COMMAND} ${nameOf(arm, purpose)}`;
-      } else if (purpose === "time" || isNamed(arm)) {
-        boots[purpose] = await imageAt(path);
-      } else {
-        lacks[purpose] =
-          `${arm.kernel} is one image, and this takes another with ${NEEDS[purpose]}`;
-      }
-    }
-    const design = designOf(arm, ask.designs?.[index]);
+  for (const [index, words] of ask.arms.entries()) {
+    const { boots, lacks } = await imagesOf(words, ask.purposes, built, imageAt);
+    const design = designOf(words, ask.designs?.[index]);
     arms.push({
       boots,
       arm: {
-        name: uniqueName(arm.text, ask.arms.slice(0, index)),
-        words: arm.words,
-        images: Object.fromEntries(
-          Object.entries(boots).map(([purpose, { source, sha256 }]) => [
-            ...[purpose, { path: source, sha256 }],
-          ]),
-        ),
+        name: uniqueName(words.text, ask.arms.slice(0, index)),
+        words: words.words,
+        images: Object.fromEntries(Object.entries(boots).map(armImage)),
         lacks,
         ...(design === undefined ? {} : { design }),
       },
     });
   }
   return arms;
-}
 
-/** The same error with what helps here. */
-function notThis(error: unknown): never {
-  if (!(error instanceof BootstormError)) throw error;
-  const { code, message, why, exit } = error;
-  throw new BootstormError(code, message, { why, remedies: [NAME_ANOTHER], exit });
+  async function imageAt(path: string): Promise<KernelImage> {
+    const { signal } = session;
+    const options = { as: "pvh", cache: ask.cache, signal } as const;
+    const image =
+      known.get(path) ?? (await findKernel(path, options).catch(withoutScenario(NAME_ANOTHER)));
+    known.set(path, image);
+    return image;
+  }
 }
 
 const NAME_ANOTHER = "name a vmlinux or bzImage for x86-64, or a kernel that is built by its name";
+
+/** What the arm boots for each purpose, or why it does not. */
+async function imagesOf(
+  arm: ArmWords,
+  purposes: readonly BootPurpose[],
+  built: ReadonlyMap<string, string>,
+  imageAt: (path: string) => Promise<KernelImage>,
+): Promise<{ readonly boots: Arm["boots"]; readonly lacks: KernelArm["lacks"] }> {
+  const boots: Partial<Record<BootPurpose, KernelImage>> = {};
+  const lacks: Partial<Record<BootPurpose, string>> = {};
+  for (const purpose of purposes) {
+    const path = isNamed(arm) ? built.get(nameOf(arm, purpose)) : arm.kernel;
+    if (path === undefined) {
+      lacks[purpose] = `not built; to build it: ${BUILD_COMMAND} ${nameOf(arm, purpose)}`;
+    } else if (purpose === "time" || isNamed(arm)) {
+      boots[purpose] = await imageAt(path);
+    } else {
+      lacks[purpose] = `${arm.kernel} is one image, and this takes another with ${NEEDS[purpose]}`;
+    }
+  }
+  return { boots, lacks };
+}
+
+/** As scripts/build-kernels.sh has it. */
+function nameOf({ kernel }: ArmWords, purpose: BootPurpose): string {
+  return purpose === "time" ? kernel : `${patchOf(kernel)}${CONFIG_OF[purpose]}`;
+}
+
+/** `no-cpa-lock+debug` → `no-cpa-lock` */
+function patchOf(kernel: string): string {
+  return kernel.replace(/\+.*/, "");
+}
+
+function armImage([purpose, { source, sha256 }]: [string, KernelImage]) {
+  return [purpose, { path: source, sha256 }] as const;
+}
 
 const NEEDS = {
   count: "lock statistics (CONFIG_LOCK_STAT)",
@@ -135,6 +144,7 @@ async function builtImages(
   { build }: ArmsAsk,
   session: Session,
 ): Promise<ReadonlyMap<string, string>> {
+  if (names.length === 0) return new Map();
   const built = await findBuiltKernels(names, session);
   const missing = names.filter((name) => !built.has(name));
   if (!build || missing.length === 0) return built;
@@ -182,7 +192,7 @@ function designOf({ kernel, words }: ArmWords, given: string | undefined): ArmDe
       exit: EXIT.usage,
     });
   }
-  const patch = kernel.replace(/\+.*/, "");
+  const patch = patchOf(kernel);
   if (patch === "stock") {
     return start === "4k" ? { name: "no-cpa-lock", start } : { name: STOCK_DESIGN, start };
   }

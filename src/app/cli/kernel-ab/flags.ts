@@ -1,6 +1,6 @@
 // The flags of `kernel-ab`, and what they come to.
 import { availableParallelism } from "node:os";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { BootstormError, EXIT } from "../../../core/error.ts";
 import { fileName, numberList, numberWithin, oneOf, wholeNumber } from "../arguments.ts";
 import { powersUpTo } from "../load/flags.ts";
@@ -41,7 +41,11 @@ export function addKernelAbFlags(command: Command): Command {
       "threads that change the direct map (default: 1, 2, 4 … up to the vCPUs)",
       numberList(1, VCPUS_MAX),
     )
-    .option("--loads <list>", "what they do: toggle, split (default: both)", loadList, LOADS)
+    .addOption(
+      new Option("--loads <list>", "what they do")
+        .argParser(loadList)
+        .default(LOADS, LOADS.join(",")),
+    )
     .option(
       "--repetitions <n>",
       "boots of each kernel and size (default: until the intervals are tight)",
@@ -49,7 +53,7 @@ export function addKernelAbFlags(command: Command): Command {
     )
     .option(
       "--precision <share>",
-      "an interval is tight if its ends are within this share of its middle",
+      "an interval is tight if its ends are within a factor of 1 + this",
       numberWithin(0.001, 1),
       0.15,
     )

@@ -19,6 +19,7 @@ import type { Cache } from "../../../host/store/cache.ts";
 import type { Session } from "../run.ts";
 import type { Arm } from "./arms.ts";
 import { memoryMiB, orderWord, requireRoom, silenceMs, wholeMs } from "./orders.ts";
+import { withoutScenario } from "./remedies.ts";
 
 export type AcceleratorWord = "auto" | "kvm" | "tcg";
 export type SpinlockWord = "test-and-set" | "queued";
@@ -47,7 +48,7 @@ export interface MeasuringMachine {
 export const LOAD_INIT = fileURLToPath(new URL("../../../../kernel/load/init", import.meta.url));
 
 /** Of the console of one boot: with lock statistics an order takes 30 KB. */
-const CONSOLE_BYTES_MAX = 4 << 20;
+const CONSOLE_BYTES_MAX = 1 << 20;
 
 /** Source: kernel/load/init. */
 const DONE_TEXT = 'bootstorm-load: {"done":true}';
@@ -61,9 +62,9 @@ const GUEST_WORDS = "tsc=reliable nogbpages";
 /** @throws BootstormError NO_LOAD_INIT, NO_QEMU, NO_BUSYBOX, NO_ACCELERATOR … */
 export async function prepareMachine(ask: MachineAsk, session: Session): Promise<MeasuringMachine> {
   session.progress.step("preparing the guest");
-  const qemu = await findQemu({ signal: session.signal }).catch(withoutScenario);
+  const qemu = await findQemu({ signal: session.signal }).catch(withoutScenario());
   const init = loadInit(ask.init);
-  const initramfs = await buildLoadInitramfs(init, ask.cache).catch(withoutScenario);
+  const initramfs = await buildLoadInitramfs(init, ask.cache).catch(withoutScenario());
   const choice = await acceleratorFor(qemu, ask, session);
   const khz = tscKhz(readFileSync("/proc/cpuinfo", "latin1"));
   return {
@@ -93,7 +94,7 @@ async function acceleratorFor(
   { signal, progress }: Session,
 ): Promise<Pick<MeasuringMachine, "accelerator" | "cpu" | "refused">> {
   const images = new Map(
-    arms.flatMap(({ boots }) => Object.values(boots)).map((image) => [image.sha256, image]),
+    arms.flatMap(({ boots }) => boots.time ?? []).map((image) => [image.sha256, image]),
   );
   const initramfs = await buildInitramfs(cache);
   const refused: Refusal[] = [];
@@ -123,14 +124,6 @@ async function acceleratorFor(
     ],
     exit: EXIT.host,
   });
-}
-
-/** An error without the advice to change a scenario: there is none. */
-export function withoutScenario(error: unknown): never {
-  if (!(error instanceof BootstormError)) throw error;
-  const { code, message, why, exit } = error;
-  const remedies = error.remedies.filter((remedy) => !remedy.includes("guests[]"));
-  throw new BootstormError(code, message, { why, remedies, exit });
 }
 
 /** One boot that is asked for. */

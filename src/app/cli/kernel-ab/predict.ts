@@ -67,7 +67,11 @@ function basePoints(boots: readonly KernelBoot[]): readonly BasePoint[] {
   return placesOf(boots).flatMap(({ load, vcpus, threads }): readonly BasePoint[] => {
     if (load === "mixed") return [];
     const place = { load, vcpus, threads };
-    const results = own.filter((each) => isSamePlace(each, place)).map(({ result }) => result);
+    const results = own
+      .filter((each) => isSamePlace(each, place))
+      .map(({ result }) => result)
+      // Of no time at all nothing can be calibrated; a file may say so.
+      .filter(({ latencyNs, ops }) => latencyNs.mean > 0 && ops > 0);
     if (results.length === 0) return [];
     return [
       {

@@ -2,7 +2,7 @@
 //
 //   kernel-ab.json   what was asked, on which host, in which words: before the first boot
 //   boots.jsonl      a line a boot, as soon as it is over (core/event/kernel-run-codec.ts)
-//   consoles/        what each guest said, the first 4 MiB; never read again
+//   consoles/        what each guest said, at most 1 MiB each; never read again
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BootstormError, EXIT } from "../../../core/error.ts";

@@ -25,7 +25,7 @@ export interface ComparisonAsk extends OrderAsk {
   readonly vcpus: readonly number[];
   /** Undefined: until the intervals are tight. */
   readonly repetitions: number | undefined;
-  /** Of an interval, as a share: below it is tight. */
+  /** An interval is tight if its ends are within a factor of 1 + precision. */
   readonly precision: number;
   /** For warm-ups and repetitions. */
   readonly budgetMs: number;
@@ -120,8 +120,8 @@ function createBooter(
     const size = `${name} with ${vcpuWords(boot.vcpus)}`;
     if (boot.outcome !== "done") progress.note(`${size}: ${boot.outcome}: ${boot.why}`);
     for (const { order, why } of impossible.note(boot)) {
-      const { load, threads } = order;
-      progress.note(`${size} cannot do ${load} with ${threads} threads, no longer asked: ${why}`);
+      const what = `${order.load} with ${counted(order.threads, "thread")}`;
+      progress.note(`${size} cannot do ${what}, and is no longer asked: ${why}`);
     }
     const counts = boot.measurements.some((each) => "locks" in each && each.locks !== undefined);
     if (boot.purpose === "time" && boot.role === "warm-up" && counts) {
@@ -130,20 +130,25 @@ function createBooter(
   }
 }
 
-/** What a kernel could not do in its first boot of a size it is not asked again. */
+/** What a kernel could not do in two boots in a row, of one size, it is not asked again. */
 function createImpossible() {
-  const known = new Set<string>();
+  const failures = new Map<string, number>();
   const key = (
     { arm, purpose, vcpus }: Pick<KernelBoot, "arm" | "purpose" | "vcpus">,
     { load, threads }: LoadOrder,
   ) => `${arm} ${purpose} ${vcpus} ${load} ${threads}`;
+  const inRow = (name: string) => failures.get(name) ?? 0;
   return {
-    has: (which: Omit<BootOf, "share">, order: LoadOrder) => known.has(key(which, order)),
+    has: (which: Omit<BootOf, "share">, order: LoadOrder) => inRow(key(which, order)) >= 2,
+    /** @returns what is given up now */
     note(boot: KernelBoot): { readonly order: LoadOrder; readonly why: string }[] {
-      if (boot.role !== "warm-up") return [];
-      return boot.measurements.filter(hasFailed).map(({ order, failed }) => {
-        known.add(key(boot, order));
-        return { order, why: failed };
+      if (boot.outcome !== "done") return [];
+      return boot.measurements.flatMap((each) => {
+        const name = key(boot, each.order);
+        failures.set(name, hasFailed(each) ? inRow(name) + 1 : 0);
+        return hasFailed(each) && inRow(name) === 2
+          ? [{ order: each.order, why: each.failed }]
+          : [];
       });
     },
   };
@@ -181,7 +186,7 @@ async function timeKernels(
     const where = trials.note({ arm, vcpus }, isOfUse);
     if (where === undefined) return;
     const size = where === "everywhere" ? "" : ` with ${vcpuWords(vcpus)}`;
-    progress.note(`${arms[arm]!.arm.name} is given up${size}; the others go on`);
+    progress.note(`${arms[arm]!.arm.name} is given up${size}`);
   }
 
   await repeat(0, "warm-up");

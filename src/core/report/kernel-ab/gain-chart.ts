@@ -262,9 +262,11 @@ function grid(
 ): readonly Markup[] {
   return scale.ticks.flatMap((tick) => {
     const at = x + scale.at(tick) * width;
+    const label = `${tickLabel(tick)}×`;
+    const fits = at + textWidth(label) / 2 <= x + width;
     return [
       svgLine([at, top, at, bottom], tick === 1 ? "muted" : "rule"),
-      svgText(at, bottom + 15, `${tickLabel(tick)}×`, { colour: "muted", anchor: "middle" }),
+      ...(fits ? [svgText(at, bottom + 15, label, { colour: "muted", anchor: "middle" })] : []),
     ];
   });
 }

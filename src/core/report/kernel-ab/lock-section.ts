@@ -75,7 +75,7 @@ function lockLanes(report: KernelAbReport, points: readonly LockPoint[]): Lanes 
         return `${report.result.arms[point.arm]!.name} waits ${waits.join(", ")}.`;
       })
       .join(" "),
-    axisLabel: "wait of all threads, an average boot",
+    axisLabel: "wait, average boot",
     kinds,
     lanes: points.map((point) => {
       const lengths = kinds.map(({ name }) => waitNsOf(point, name));

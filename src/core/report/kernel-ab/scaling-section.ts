@@ -4,7 +4,7 @@ import { formatShort } from "../../units.ts";
 import { type Curve, type CurveSeries, spreadNote } from "../curve.ts";
 import { curveChart } from "../curve-chart.ts";
 import { type Colour, SERIES_COLOURS } from "../palette.ts";
-import { visible } from "../plain-text.ts";
+import { cut, visible } from "../plain-text.ts";
 import type { Section } from "../report.ts";
 import { figure } from "../sections.ts";
 import { terminalPlot } from "../terminal-plot.ts";
@@ -32,6 +32,8 @@ export function scalingSections(report: KernelAbReport): readonly Section[] {
   });
 }
 
+/** Longer names leave no room for the curve. */
+const NAME_CHARS_MAX = 18;
 /** That of what is not safe is kept for it. */
 const UNSAFE_COLOUR = "vermillion";
 const COLOURS = SERIES_COLOURS.filter((colour) => colour !== UNSAFE_COLOUR);
@@ -52,7 +54,7 @@ function scalingCurve(report: KernelAbReport, points: readonly LoadPoint[]): Cur
     const unsafe = safetyOf(report.verdicts[arm] ?? []) === "unsafe";
     return [
       {
-        name: `${unsafe ? "unsafe: " : ""}${visible(arms[arm]!.name)}`,
+        name: `${unsafe ? "unsafe: " : ""}${cut(visible(arms[arm]!.name), NAME_CHARS_MAX)}`,
         colour: colourOf(arm, unsafe),
         dashed: unsafe,
         points: own,

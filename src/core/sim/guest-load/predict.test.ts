@@ -183,6 +183,11 @@ it("what cannot be predicted says why", () => {
   );
   expect(why(input(failed))).toMatch(/two threads that toggle/);
   expect(why(without(({ load }) => load === "split"))).toBeUndefined();
+  // Nobody believes such kernels; that the simulator ends all the same is the point.
+  const times = (factor: number) =>
+    POINTS.map((one) => point(one.load, one.vcpus, one.threads, factor * one.opsPerSecond[2]!));
+  expect(why(input(times(1000)))).toMatch(/less than 40 ns/);
+  expect(why(input(times(4)))).toBeUndefined();
 });
 
 it("a size of guest without a split by one thread has no splits predicted, and says so", () => {

@@ -75,6 +75,12 @@ function flushedSizes(seen: readonly BasePoint[]): readonly number[] {
   return [...new Set(splits.map(({ vcpus }) => vcpus))];
 }
 
+/**
+ * Changes a second of one thread: no kernel looks up an entry in less time. Costs in whole nanoseconds
+ * would become 0 there, and a storm of them never end.
+ */
+const RATE_MAX = 2.5e7;
+
 /** What is missing for a prediction; undefined: nothing. */
 function whyNot({ base, baseDesign, hostCpus }: PredictionInput): string | undefined {
   const has = (load: BasePoint["load"], threads: number) =>
@@ -85,6 +91,12 @@ function whyNot({ base, baseDesign, hostCpus }: PredictionInput): string | undef
   if (hostCpus < 2) return "threads of a guest on one CPU never meet";
   if (!has("toggle", 1)) return "no point of the base kernel with one thread that toggles";
   if (!has("toggle", 2)) return "no point of the base kernel with two threads that toggle";
+  const tooFast = base.find(({ opsPerSecond, threads }) =>
+    opsPerSecond.some((rate) => !(rate <= threads * RATE_MAX)),
+  );
+  if (tooFast !== undefined) {
+    return `the base kernel says of ${tooFast.load} that a change takes less than ${1e9 / RATE_MAX} ns`;
+  }
   return undefined;
 }
 
