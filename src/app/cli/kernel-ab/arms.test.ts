@@ -18,6 +18,7 @@ test.each([
   "Vmlinux",
   "stock,bootstorm.load=toggle",
   "dir/",
+  `./${"x".repeat(300)}`,
 ])("%j is no arm", (text) => {
   expect(() => armWords(text)).toThrow(/is no KERNEL/);
 });

@@ -41,11 +41,15 @@ const CONFIG_OF = {
 /** What the kernel's command line and its init can take, and what ours does not use itself. */
 const WORD = /^(?!bootstorm\.)[!-~]+$/;
 
+/** It is the arm's name too, which the format of boots bounds. */
+const TEXT_CHARS_MAX = 240;
+
 /** A commander parser for arms. */
 export function armWords(text: string, before: readonly ArmWords[] = []): readonly ArmWords[] {
   const [kernel = "", ...words] = text.split(",");
   const bad = [kernel, ...words].find((word) => !WORD.test(word));
-  if (bad === undefined && /^(?:.*\/.+|[a-z][a-z0-9+-]*)$/.test(kernel)) {
+  const isShort = text.length <= TEXT_CHARS_MAX;
+  if (isShort && bad === undefined && /^(?:.*\/.+|[a-z][a-z0-9+-]*)$/.test(kernel)) {
     return [...before, { text, kernel, words }];
   }
   throw new InvalidArgumentError(
