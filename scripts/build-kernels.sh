@@ -172,7 +172,8 @@ image_of() {
       echo "$inputs"
       config_text "$(config_of "$1")"
       cat "$kernel_dir/load/bootstorm-load.c"
-      [ "$patch" = stock ] || cat "$kernel_dir/patches/$patch.patch"
+      # Without its text: words do not change a kernel.
+      [ "$patch" = stock ] || sed -n '/^--- a\//,$p' "$kernel_dir/patches/$patch.patch"
     } | sha256sum
   )
   echo "$cache/images/$1-${hash:0:16}/vmlinux"

@@ -371,3 +371,13 @@ test("every boot that was not done is a failure, every order that failed another
     }),
   );
 });
+
+test("other work is that of the boots which are timed and counted, of all CPUs of the host", () => {
+  const busy = (otherCpuNs: number, more: Partial<KernelBoot> = {}) =>
+    bootOf({ load: { cpuBusyShare: 1, otherCpuNs, memAvailableBytesLow: 1e9 }, ...more });
+  // Two boots of 2 s on two CPUs: 8 s, of which others had 1.
+  const boots = [busy(4e8), busy(6e8, { arm: 1 })];
+  const left = [busy(3e9, { role: "warm-up" }), busy(3e9, { purpose: "count" })];
+  expect(kernelAbResult(AB, [...boots, ...left]).otherCpuShare).toBe(0.125);
+  expect(kernelAbResult(AB, left)).not.toHaveProperty("otherCpuShare");
+});

@@ -36,7 +36,17 @@ export function kernelAbResult(run: KernelRun, boots: readonly KernelBoot[]): Ke
     locks: lockPoints(arms, countedBoots(boots, "count")),
     mixed: mixedSeen(arms, countedBoots(boots, "debug")),
     failures: bootFailures(boots),
+    ...otherWork(run, timed),
   };
+}
+
+function otherWork(
+  { hostCpus }: KernelRun,
+  timed: readonly KernelBoot[],
+): Pick<KernelAbResult, "otherCpuShare"> {
+  const sum = (of: (boot: KernelBoot) => number) => timed.reduce((all, one) => all + of(one), 0);
+  const hostNs = sum(({ elapsedMs }) => elapsedMs * 1e6) * hostCpus;
+  return hostNs === 0 ? {} : { otherCpuShare: sum(({ load }) => load.otherCpuNs) / hostNs };
 }
 
 function armResult(

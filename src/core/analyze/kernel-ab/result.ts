@@ -24,6 +24,8 @@ export interface KernelAbResult {
   readonly mixed: readonly MixedSeen[];
   /** Boots that were not `done`, and orders that failed: none is left out. */
   readonly failures: readonly BootFailure[];
+  /** Of the host's CPU time while kernels were timed: what was not of our VMs. Absent without boots. */
+  readonly otherCpuShare?: number;
 }
 
 export interface ArmResult {

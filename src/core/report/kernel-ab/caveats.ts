@@ -1,5 +1,5 @@
 // What to doubt of this run: only what applies to it.
-import { formatCount } from "../../units.ts";
+import { formatCount, threeDigits } from "../../units.ts";
 import { code, type Prose, prose } from "../prose.ts";
 import { cpus } from "../words.ts";
 import type { KernelAbReport } from "./input.ts";
@@ -10,6 +10,7 @@ const FEW_BOOTS = 6;
 export function kernelAbCaveats(report: KernelAbReport): readonly Prose[] {
   return [
     ...emulationCaveats(report),
+    ...otherWorkCaveat(report),
     ...overcommitCaveats(report),
     ...spinlockCaveats(report),
     ...measurementCaveats(report),
@@ -24,6 +25,13 @@ function emulationCaveats({ run }: KernelAbReport): Prose[] {
   return [
     prose`QEMU emulated the vCPUs: one that spins for a lock burns a whole thread of the host, and a flush of TLBs is a wake-up of threads. Who waits for what, and the direction of a difference, carry over to hardware; nanoseconds and ratios do not.`,
     prose`QEMU's emulated TLB keeps 4 KiB entries only. A large and a small translation that differ (law C1) can neither happen there nor be seen: that nothing went wrong here says nothing about hardware.`,
+  ];
+}
+
+function otherWorkCaveat({ result: { otherCpuShare } }: KernelAbReport): Prose[] {
+  if (otherCpuShare === undefined) return [];
+  return [
+    prose`Other work took ${threeDigits(100 * otherCpuShare)} % of the host's CPU time while kernels were timed.`,
   ];
 }
 
