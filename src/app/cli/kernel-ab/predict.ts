@@ -11,7 +11,12 @@ import {
   placesOf,
 } from "../../../core/analyze/kernel-ab/measured.ts";
 import type { KernelAbResult } from "../../../core/analyze/kernel-ab/result.ts";
-import type { ArmDesign, KernelBoot, KernelRun } from "../../../core/event/kernel-run.ts";
+import type {
+  ArmDesign,
+  KernelArm,
+  KernelBoot,
+  KernelRun,
+} from "../../../core/event/kernel-run.ts";
 import { DESIGN_BY_NAME } from "../../../core/kernel/design/index.ts";
 import type {
   BasePoint,
@@ -32,7 +37,7 @@ export async function predictKernels(
   if (base === undefined || own === undefined) {
     return { why: `which lock design ${base?.name ?? "the base"} is was not said` };
   }
-  if (own.start !== "2m") return { why: `${base.name} has no large entry to begin with` };
+  if (!hasLargePages(base)) return { why: `${base.name} has no large entry to begin with` };
   const designs = distinct(run.arms.flatMap(({ design }) => knownDesign(design) ?? []));
   const prediction = await inThread(session, {
     baseDesign: own.name,
@@ -51,6 +56,7 @@ export async function predictKernels(
       const design = designs.findIndex((each) => isSame(each, arm.design));
       return points
         .filter((point) => point.design === design)
+        .filter(({ load }) => load !== "split" || hasLargePages(arm))
         .map(({ design: _, fitted, ...point }) => ({
           ...point,
           arm: index,
@@ -86,6 +92,11 @@ function basePoints(boots: readonly KernelBoot[]): readonly BasePoint[] {
 /** A design that there is: the notes of a run may come from anybody. */
 export function knownDesign(design: ArmDesign | undefined): ArmDesign | undefined {
   return design !== undefined && DESIGN_BY_NAME.has(design.name) ? design : undefined;
+}
+
+/** Else there is nothing to split. */
+export function hasLargePages({ design }: KernelArm): boolean {
+  return design?.start !== "4k";
 }
 
 function distinct(designs: readonly ArmDesign[]): readonly ArmDesign[] {

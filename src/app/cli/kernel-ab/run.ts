@@ -17,6 +17,7 @@ import type { Session } from "../run.ts";
 import type { Arm } from "./arms.ts";
 import { bootKernel, consoleFileOf, type MeasuringMachine } from "./machine.ts";
 import { debugVcpus, type OrderAsk, ordersOf } from "./orders.ts";
+import { hasLargePages } from "./predict.ts";
 import { BOOTS_FILE } from "./run-file.ts";
 import { createTrials, goesOn, type Repetitions, turnsOf } from "./turns.ts";
 
@@ -93,7 +94,7 @@ function createBooter(
       const { arm, boots: images } = arms[which.arm]!;
       const image = images[which.purpose];
       const orders = ordersOf(which.purpose, which.vcpus, ask).filter(
-        (order) => !impossible.has(which, order),
+        (order) => (order.load !== "split" || hasLargePages(arm)) && !impossible.has(which, order),
       );
       if (image === undefined || orders.length === 0) return undefined;
       progress.step(describe(arm.name, which), share);

@@ -5,8 +5,8 @@ import type { BootFailure } from "./result.ts";
 /** Of all boots, warm-ups too: what never counts may still fail. */
 export function bootFailures(boots: readonly KernelBoot[]): readonly BootFailure[] {
   return boots.flatMap((boot) => {
-    const { arm, purpose, vcpus, repetition, outcome, why, consoleTail, measurements } = boot;
-    const which = { arm, purpose, vcpus, repetition };
+    const { arm, purpose, vcpus, repetition, role, outcome, why, consoleTail, measurements } = boot;
+    const which = { arm, purpose, vcpus, repetition, role };
     const own: BootFailure[] = [];
     if (outcome !== "done") {
       own.push({

@@ -8,7 +8,9 @@ import type { LockPoint } from "./result.ts";
  * Locks that changes of the direct map take, in any kernel of kernel/patches: that nobody waited for them
  * is worth telling. (`init_mm.page_table_lock` is not among them: arch/x86/mm/pat/set_memory.c, v6.12.)
  */
-const DIRECT_MAP_LOCK = /^(?:cpa_\w*lock|pgd_lock)$/;
+export function isDirectMapLock(name: string): boolean {
+  return /^(?:cpa_\w*lock|pgd_lock)$/.test(name);
+}
 
 /**
  * @param arms  how many the run has
@@ -41,7 +43,7 @@ function locksOf(measured: readonly Measured[]): readonly LockCount[] {
     sums.set(lock.name, known === undefined ? lock : sumOf(known, lock));
   }
   return [...sums.values()]
-    .filter(({ name, contended }) => contended > 0 || DIRECT_MAP_LOCK.test(name))
+    .filter(({ name, contended }) => contended > 0 || isDirectMapLock(name))
     .sort(
       (a, b) =>
         b.waitNsTotal - a.waitNsTotal || b.contended - a.contended || b.acquired - a.acquired,

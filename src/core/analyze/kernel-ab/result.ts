@@ -3,6 +3,7 @@ import type {
   ArmDesign,
   BootPurpose,
   GuestLoad,
+  KernelBoot,
   KernelBootOutcome,
   LoadLatency,
   LockCount,
@@ -108,6 +109,7 @@ export interface BootFailure {
   readonly purpose: BootPurpose;
   readonly vcpus: number;
   readonly repetition: number;
+  readonly role: KernelBoot["role"];
   /** `order-failed`: the boot was done, and this order was not. */
   readonly outcome: Exclude<KernelBootOutcome, "done"> | "order-failed";
   readonly why: string;

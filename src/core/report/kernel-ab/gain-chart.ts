@@ -15,6 +15,7 @@ import {
   gainAt,
   gainText,
   mainPlaces,
+  notMeasured,
   placeText,
   SPEED_WORDS,
   speedOf,
@@ -283,7 +284,8 @@ function gainMarkup(
   const dotY = y + 8;
   const colour: Colour =
     measured?.verdict === "faster" || measured?.verdict === "slower" ? "blue" : "muted";
-  const label = measured === undefined ? "not measured" : `${threeDigits(measured.value)}×`;
+  const label =
+    measured === undefined ? notMeasured(report, arm, place) : `${threeDigits(measured.value)}×`;
   const half = textWidth(label) / 2;
   const wanted = measured === undefined ? x + width / 2 : at(measured.value);
   const labelX = Math.min(x + width - half, Math.max(x + half, wanted));
@@ -418,7 +420,7 @@ function rowInWords(
 ): string {
   const gains = places.map((place) => {
     const { measured, predicted } = gainAt(report, arm, place) ?? {};
-    const seen = measured === undefined ? "not measured" : gainText(measured);
+    const seen = measured === undefined ? notMeasured(report, arm, place) : gainText(measured);
     const said = predicted === undefined ? "" : `, predicted ${gainText(predicted)}`;
     return `${placeText(place)} ${seen}${said}`;
   });

@@ -5,7 +5,15 @@ import { formatShort, threeDigits } from "../../units.ts";
 import type { Column, Table } from "../table.ts";
 import type { KernelAbReport } from "./input.ts";
 import { SAFETY_WORDS, safetyOf, verdictMark } from "./safety.ts";
-import { armsInOrder, GAIN_WORDS, gainAt, gainText, mainPlaces, placeText } from "./words.ts";
+import {
+  armsInOrder,
+  GAIN_WORDS,
+  gainAt,
+  gainText,
+  mainPlaces,
+  notMeasured,
+  placeText,
+} from "./words.ts";
 
 /** Below it a p is not told exactly. */
 const P_LEAST = 0.001;
@@ -61,7 +69,9 @@ function gainTable(report: KernelAbReport, rows: readonly Gain[], caption: strin
       ),
       text(
         "found",
-        rows.map(({ measured }) => (measured ? FOUND[measured.verdict] : "not measured")),
+        rows.map((row) =>
+          row.measured ? FOUND[row.measured.verdict] : notMeasured(report, row.arm, row),
+        ),
       ),
     ],
     empty: "Nothing was compared.",

@@ -1,6 +1,7 @@
 // Where the waiting went: a bar for each kernel under each load, and the numbers.
 import { isSamePlace } from "../../analyze/kernel-ab/gains.ts";
 import { waitNsOf } from "../../analyze/kernel-ab/lock-moves.ts";
+import { joinOtherLocks, OTHER_LOCKS } from "../../analyze/kernel-ab/other-locks.ts";
 import type { LockCount, LockPoint } from "../../analyze/kernel-ab/result.ts";
 import { formatCount, formatNs } from "../../units.ts";
 import { laneChart } from "../lane-chart.ts";
@@ -20,8 +21,10 @@ import { armsInOrder, LOAD_MEANING, mainPlaces, placeText } from "./words.ts";
 /** A kernel that counts is several times slower, and not in all locks alike. */
 const ABOUT = prose`Times are those of kernels with lock statistics, which are several times slower: how they compare with each other tells, their length does not.`;
 
-export function lockSections(report: KernelAbReport): readonly Section[] {
-  if (report.result.locks.length === 0) return [];
+export function lockSections(whole: KernelAbReport): readonly Section[] {
+  if (whole.result.locks.length === 0) return [];
+  const locks = joinOtherLocks(whole.result.locks);
+  const report = { ...whole, result: { ...whole.result, locks } };
   const pictures = placesOf(report)
     .filter(isWaited)
     .map((points) => lockLanes(report, points));
@@ -93,7 +96,9 @@ function lockLanes(report: KernelAbReport, points: readonly LockPoint[]): Lanes 
 /** The same colour for the same lock in every picture. */
 function lockKinds({ result: { locks } }: KernelAbReport): readonly BarKind[] {
   const names = new Set(locks.flatMap((point) => point.locks.map(({ name }) => name)));
-  const waited = [...names].filter((name) => locks.some((point) => waitNsOf(point, name) > 0));
+  const waited = [...names]
+    .filter((name) => locks.some((point) => waitNsOf(point, name) > 0))
+    .sort((a, b) => Number(a === OTHER_LOCKS) - Number(b === OTHER_LOCKS));
   const letters = lettersFor(waited);
   return waited.map((name, i) => ({
     name,
@@ -171,6 +176,6 @@ function lockTable(report: KernelAbReport): Table {
       },
     ],
     empty: "No lock was taken.",
-    note: "How often a lock is contended depends on how the host runs the vCPUs; the wait is the steadier number.",
+    note: "others: locks that hardly anybody waits for, together. How often a lock is contended depends on how the host runs the vCPUs; the wait is the steadier number.",
   };
 }

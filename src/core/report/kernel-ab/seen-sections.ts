@@ -6,6 +6,7 @@ import { visible, wrap } from "../plain-text.ts";
 import { type Prose, prose, proseMarkup, proseText } from "../prose.ts";
 import type { Section } from "../report.ts";
 import { type Table, tableMarkup, tableText } from "../table.ts";
+import { counted } from "../words.ts";
 import type { KernelAbReport } from "./input.ts";
 
 /** Complaints shown of each kernel, consoles shown, and how much of each: guests write anything. */
@@ -100,7 +101,7 @@ function mixedTable(report: KernelAbReport, mixed: readonly MixedSeen[]): Table 
 export function failureSections(report: KernelAbReport): readonly Section[] {
   const { failures } = report.result;
   if (failures.length === 0) return [];
-  const table = failureTable(report, failures);
+  const groups = groupsOf(failures);
   const consoles = failures
     .filter(({ consoleTail = [] }) => consoleTail.length > 0)
     .slice(0, CONSOLES_MAX)
@@ -112,57 +113,64 @@ export function failureSections(report: KernelAbReport): readonly Section[] {
     {
       id: "failures",
       title: "What failed",
-      html: group(tableMarkup(table), ...consoles.map(consoleMarkup)),
+      html: group(tableMarkup(failureTable(report, groups)), ...consoles.map(consoleMarkup)),
       text: ({ width }) =>
-        [tableText(table, width), ...consoles.map((each) => consoleText(each, width))].join("\n\n"),
+        [
+          [
+            wrap(FAILURES_CAPTION, width),
+            ...groups.map((each) => failureText(report, each, width)),
+          ].join("\n"),
+          ...consoles.map((each) => consoleText(each, width)),
+        ].join("\n\n"),
     },
   ];
 }
 
+const FAILURES_CAPTION =
+  "Boots that did not end as they should, and orders that failed; none is left out";
+
 const PURPOSES = { time: "times", count: "lock statistics", debug: "its own checks" } as const;
 
-function failureTable(report: KernelAbReport, failures: readonly BootFailure[]): Table {
-  const text = (header: string, cells: readonly string[], whole: boolean) =>
-    ({ header, cells, align: "left", whole }) as const;
+/** Failures that differ in their repetition only. */
+interface FailureGroup extends BootFailure {
+  /** `warm-up`, `repetition 3`, … */
+  readonly when: readonly string[];
+}
+
+function groupsOf(failures: readonly BootFailure[]): readonly FailureGroup[] {
+  const groups = new Map<string, FailureGroup>();
+  for (const one of failures) {
+    const key = JSON.stringify([one.arm, one.purpose, one.vcpus, one.outcome, one.why]);
+    const { when } = groups.get(key) ?? { when: [] };
+    const own = one.role === "warm-up" ? "warm-up" : `repetition ${one.repetition + 1}`;
+    groups.set(key, { ...one, when: [...when, own] });
+  }
+  return [...groups.values()];
+}
+
+function failureTable(report: KernelAbReport, groups: readonly FailureGroup[]): Table {
+  const column = (header: string, cell: (group: FailureGroup) => string) =>
+    ({ header, cells: groups.map(cell), align: "left" }) as const;
   return {
-    caption: "Boots that did not end as they should, and orders that failed; none is left out",
+    caption: FAILURES_CAPTION,
     columns: [
-      {
-        ...text(
-          "kernel",
-          failures.map(({ arm }) => report.result.arms[arm]!.name),
-          false,
-        ),
-        code: true,
-      },
-      text(
-        "for",
-        failures.map(({ purpose }) => PURPOSES[purpose]),
-        true,
-      ),
-      text(
-        "vCPUs",
-        failures.map(({ vcpus }) => `${vcpus}`),
-        true,
-      ),
-      text(
-        "repetition",
-        failures.map(({ repetition }) => `${repetition + 1}`),
-        true,
-      ),
-      text(
-        "outcome",
-        failures.map(({ outcome }) => outcome),
-        true,
-      ),
-      text(
-        "why",
-        failures.map(({ why }) => why.slice(0, CHARS_MAX)),
-        false,
-      ),
+      { ...column("kernel", ({ arm }) => report.result.arms[arm]!.name), code: true },
+      column("for", ({ purpose }) => PURPOSES[purpose]),
+      column("vCPUs", ({ vcpus }) => `${vcpus}`),
+      column("in", ({ when }) => when.join(", ")),
+      column("outcome", ({ outcome }) => outcome),
+      column("why", ({ why }) => why.slice(0, CHARS_MAX)),
     ],
     empty: "None.",
   };
+}
+
+/** The reason says most, and is too long for a column of a terminal. */
+function failureText(report: KernelAbReport, group: FailureGroup, width: number): string {
+  const { arm, purpose, vcpus, when, outcome, why } = group;
+  const which = `${report.result.arms[arm]!.name} for ${PURPOSES[purpose]}, ${counted(vcpus, "vCPU")}`;
+  const what = `${outcome}: ${why.slice(0, CHARS_MAX)}`;
+  return wrap(visible(`- ${which}, ${when.join(", ")}: ${what}`), width, "  ");
 }
 
 interface Console {

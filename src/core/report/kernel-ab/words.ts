@@ -102,3 +102,9 @@ export function armsInOrder(report: KernelAbReport): readonly number[] {
     .slice(1)
     .sort((a, b) => rank(a) - rank(b) || gain(b) - gain(a) || a - b);
 }
+
+/** Why a gain is not there. */
+export function notMeasured({ result }: KernelAbReport, arm: number, { load }: LoadPlace): string {
+  const hasNothing = load === "split" && result.arms[arm]!.design?.start === "4k";
+  return hasNothing ? "nothing to split" : "not measured";
+}
