@@ -11,9 +11,12 @@ import type { KernelRun } from "../../../core/event/kernel-run.ts";
 import type { TimedVerdict } from "../../../core/report/check-report.ts";
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { kernelAbCaveats } from "../../../core/report/kernel-ab/caveats.ts";
+import { gainChart } from "../../../core/report/kernel-ab/gain-chart.ts";
 import type { KernelAbReport } from "../../../core/report/kernel-ab/input.ts";
 import { kernelAbReport } from "../../../core/report/kernel-ab/kernel-ab-report.ts";
+import { markupText } from "../../../core/report/markup.ts";
 import { proseText } from "../../../core/report/prose.ts";
+import { standaloneSvg } from "../../../core/report/svg.ts";
 import { terminalReport } from "../../../core/report/terminal-report.ts";
 import type { RunFolder } from "../../../host/store/run-folder.ts";
 import { verdictJson } from "../check/json.ts";
@@ -40,6 +43,10 @@ export async function kernelAbAnswer(
   const lines = [terminalReport(report, textSize())];
   if (to !== undefined) {
     await to.write("report.html", htmlPage(report));
+    if (result.comparisons.length > 0) {
+      const drawing = standaloneSvg(gainChart(told, { width: PICTURE_WIDTH }), "gains");
+      await to.write("gains.svg", markupText(drawing));
+    }
     lines.push(`Report: ${pathToFileURL(resolve(to.path, "report.html"))}\n`);
   }
   return {
@@ -56,6 +63,9 @@ export async function kernelAbAnswer(
     exit: result.arms.every(({ bootsDone }) => bootsDone > 0) ? EXIT.done : EXIT.badNews,
   };
 }
+
+/** Of the picture in a file of its own, for a mail or a slide. */
+const PICTURE_WIDTH = 860;
 
 /** All that the report tells; computed anew from the boots whenever a run is read. */
 async function reportInput(
