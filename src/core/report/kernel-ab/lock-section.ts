@@ -94,7 +94,8 @@ function lockLanes(report: KernelAbReport, points: readonly LockPoint[]): Lanes 
 }
 
 /** The same colour for the same lock in every picture. */
-function lockKinds({ result: { locks } }: KernelAbReport): readonly BarKind[] {
+function lockKinds(report: KernelAbReport): readonly BarKind[] {
+  const locks = placesOf(report).flat();
   const names = new Set(locks.flatMap((point) => point.locks.map(({ name }) => name)));
   const waited = [...names]
     .filter((name) => locks.some((point) => waitNsOf(point, name) > 0))
