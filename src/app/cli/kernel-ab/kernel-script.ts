@@ -29,7 +29,7 @@ export async function findBuiltKernels(
   if (ended.status !== "exited" || (ended.code !== 0 && ended.code !== 1)) {
     throw scriptFailed("CANNOT_FIND_KERNELS", ended, "cannot find the images of kernels");
   }
-  // "no-cpa-lock+lock-stat        /root/.cache/…/no-cpa-lock+lock-stat-2261429305921776/vmlinux"
+  // "no-cpa-lock+lock-stat        ~/.cache/…/no-cpa-lock+lock-stat-2261429305921776/vmlinux"
   const lines = ended.stdout.split("\n").flatMap((line) => {
     const [, name, path] = /^(\S+) +(\/.*)$/.exec(line) ?? [];
     return name === undefined || path === undefined ? [] : [[name, path] as const];
