@@ -6,11 +6,11 @@ import { formatBytes } from "../../../core/units.ts";
 import { describeHost } from "../../../host/probe/describe.ts";
 import type { RunFolder } from "../../../host/store/run-folder.ts";
 import { maker } from "../maker.ts";
+import type { Notes } from "../run-notes.ts";
 import { shellWord } from "../simulate/words.ts";
 import type { Arm, ArmWords } from "./arms.ts";
 import { type KernelAbFlags, vcpusOf } from "./flags.ts";
 import type { MeasuringMachine } from "./machine.ts";
-import type { KernelRunNotes } from "./run-file.ts";
 
 /** All that is known before the first boot. */
 export function kernelRun(
@@ -40,7 +40,7 @@ export function runNotes(
   named: readonly ArmWords[],
   flags: KernelAbFlags,
   folder: RunFolder,
-): KernelRunNotes {
+): Notes {
   const command = kernelAbCommand(named, flags);
   const { seed, loads, threads, repetitions, precision, minutes, spinlock } = flags;
   return {
