@@ -1,10 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-// Two projects: what is pure runs in parallel; what loads this machine (tracing, memory
-// pressure, a browser) runs one file at a time, so that one test is not another's noise.
+// Three projects. What only computes runs in parallel: "unit" beside the sources, "commands" through
+// the command line, SPIN and a browser. What loads this machine or records it ("host": tracing, VMs,
+// memory pressure) runs after them, one file at a time, so that one test is not another's noise.
 // The time limits only end a hung run; no test asserts on speed.
 export default defineConfig({
   test: {
+    // Vitest leaves one CPU free, which of two is half.
+    maxWorkers: "100%",
     projects: [
       {
         test: {
@@ -15,9 +18,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: "commands",
+          include: ["test/{cli,browser,check}/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
           name: "host",
-          include: ["test/{host,cli,browser,check}/**/*.test.ts"],
+          include: ["test/{host,live}/**/*.test.ts"],
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

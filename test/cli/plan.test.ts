@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { vmNeeds } from "../fixtures/vms.ts";
 import { bootstorm, filesIn, schemaErrors, startBootstorm, until } from "./bootstorm.ts";
 
 let folder: string;
@@ -92,17 +91,6 @@ test("a scenario without a machine is not booted", () => {
   const { stderr, status } = plan("talk-concurrent", "--confirm");
   expect(status).toBe(2);
   expect(stderr).toContain("NOT_CONFIRMABLE");
-});
-
-test("real boots stand beside their prediction", (ctx) => {
-  const missing = vmNeeds();
-  if (missing) return ctx.skip(missing);
-  const { confirmation } = resultOf("tiny", "--replications", "2", "--confirm", "1");
-  const { vms, cap, gain, pointsOff, failed, without } = confirmation;
-  expect(vms).toBeGreaterThan(cap);
-  expect(failed).toBe(0);
-  expect(pointsOff).toBeCloseTo(100 * (gain.measured.value - gain.predicted.value), 6);
-  expect(without.measured.value).toBeGreaterThan(confirmation.from.readyMs.low);
 });
 
 test("Ctrl-C ends it with 130 and leaves no file", async () => {

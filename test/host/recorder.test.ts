@@ -152,9 +152,12 @@ test.for([
     for (const [lock, theirs] of busy) {
       const own = ours.get(lock) ?? [];
       expect(Math.abs(own.length / theirs.length - 1), "waits").toBeLessThan(0.01);
-      // Both stamp the same event one after the other. A virtual CPU that is taken away between the
-      // two adds milliseconds to one wait, so we compare medians, not means.
-      expect(Math.abs(median(own) - median(theirs)), `ns a wait for ${lock}`).toBeLessThan(1_000);
+      // Both stamp the same event one after the other, ours first; what we do at the begin costs up
+      // to 1.2 µs more than at the end, as its code is cold, and perf does not see that. Walking the
+      // stack costs 4.4 µs and more, so not taking it off would show. A virtual CPU that is taken
+      // away between the two stamps adds milliseconds to one wait: hence medians, not means.
+      const excessNs = Math.abs(median(own) - median(theirs));
+      expect(excessNs, `ns a wait for ${lock}`).toBeLessThan(2_500);
     }
   },
 );

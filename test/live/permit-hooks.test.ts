@@ -12,9 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { binary, checkout, until } from "../cli/bootstorm.ts";
 import { GovernorFixture } from "../fixtures/governor.ts";
 import { needs } from "../needs.ts";
-import { binary, checkout, until } from "./bootstorm.ts";
 
 const hook = (name: string) => join(checkout, "hooks", name);
 const HOOKS = readdirSync(join(checkout, "hooks"));

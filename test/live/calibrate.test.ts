@@ -3,7 +3,6 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { needs } from "../needs.ts";
 import {
   asNobody,
   bootstorm,
@@ -13,7 +12,8 @@ import {
   startBootstorm,
   until,
   workersOf,
-} from "./bootstorm.ts";
+} from "../cli/bootstorm.ts";
+import { needs } from "../needs.ts";
 
 /** As little as is still a calibration. */
 const SMALL = [

@@ -12,8 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { asNobody, binary, bootstorm, checkout, schemaErrors } from "../cli/bootstorm.ts";
 import { needs } from "../needs.ts";
-import { asNobody, binary, bootstorm, checkout, schemaErrors } from "./bootstorm.ts";
 
 let folder: string;
 

@@ -3,9 +3,16 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  bootstorm,
+  filesIn,
+  schemaErrors,
+  startBootstorm,
+  until,
+  workersOf,
+} from "../cli/bootstorm.ts";
 import { vmNeeds } from "../fixtures/vms.ts";
 import { needs } from "../needs.ts";
-import { bootstorm, filesIn, schemaErrors, startBootstorm, until, workersOf } from "./bootstorm.ts";
 import { processesOf } from "./storm-processes.ts";
 
 const ONCE = ["--repetitions", "1", "--warm-ups", "0"];

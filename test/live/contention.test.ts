@@ -23,7 +23,6 @@ import { contentionReport } from "../../src/core/report/contention-report.ts";
 import { htmlPage } from "../../src/core/report/html-page.ts";
 import { terminalReport } from "../../src/core/report/terminal-report.ts";
 import { openRecorder, RECORDER_DEFAULTS } from "../../src/host/tracefs/recorder.ts";
-import { needs } from "../needs.ts";
 import {
   asNobody,
   binary,
@@ -35,7 +34,8 @@ import {
   startBootstorm,
   until,
   untilGone,
-} from "./bootstorm.ts";
+} from "../cli/bootstorm.ts";
+import { needs } from "../needs.ts";
 
 /** Processes that start, map files and end together: waits of every kind. */
 const BUSY = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do ls -R /usr/share > /dev/null & done; wait"];

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { bootstorm, filesIn, schemaErrors, startBootstorm, until } from "../cli/bootstorm.ts";
 import { needs } from "../needs.ts";
-import { bootstorm, filesIn, schemaErrors, startBootstorm, until } from "./bootstorm.ts";
 import { processesOf } from "./storm-processes.ts";
 
 let cwd: string;

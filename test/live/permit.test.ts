@@ -7,10 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startTicksOf } from "../../src/host/exec/start-time.ts";
+import { asNobody, bootstorm, schemaErrors, startBootstorm, until } from "../cli/bootstorm.ts";
 import { GovernorFixture } from "../fixtures/governor.ts";
 import { gone, isAlive } from "../fixtures/vms.ts";
 import { needs } from "../needs.ts";
-import { asNobody, bootstorm, schemaErrors, startBootstorm, until } from "./bootstorm.ts";
 
 const CAP_1 = { policy: [{ name: "boot-cap", options: { boots: 1 } }] };
 const LONG = { lease: { defaultMs: 600_000, maxMs: 600_000 } };

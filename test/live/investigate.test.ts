@@ -4,8 +4,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { vmNeeds } from "../fixtures/vms.ts";
-import { needs } from "../needs.ts";
 import {
   asNobody,
   bootstorm,
@@ -15,7 +13,9 @@ import {
   startBootstorm,
   until,
   workersOf,
-} from "./bootstorm.ts";
+} from "../cli/bootstorm.ts";
+import { vmNeeds } from "../fixtures/vms.ts";
+import { needs } from "../needs.ts";
 
 const SMALL = ["--yes", "--rounds", "3", "--warmups", "0", "--pages", "64", "--no-storm"];
 const NO_STORM = { what: "boots of real VMs", why: "--no-storm was given" };

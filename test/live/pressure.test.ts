@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { needs } from "../needs.ts";
 import {
   asNobody,
   binary,
@@ -14,7 +13,8 @@ import {
   startBootstorm,
   until,
   workersOf,
-} from "./bootstorm.ts";
+} from "../cli/bootstorm.ts";
+import { needs } from "../needs.ts";
 
 /** As little as is still a measurement. */
 const SMALL = ["--rounds", "3", "--warmups", "0", "--pages", "64"];

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DESIGN_BY_NAME } from "../../src/core/kernel/design/index.ts";
+import { bootstorm, checkout, filesIn, startBootstorm, until } from "../cli/bootstorm.ts";
 import { vmNeeds } from "../fixtures/vms.ts";
 import { needs } from "../needs.ts";
-import { bootstorm, checkout, filesIn, startBootstorm, until } from "./bootstorm.ts";
 import { processesOf } from "./storm-processes.ts";
 
 let cwd: string;

@@ -14,10 +14,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BootRound } from "../../src/core/event/boot.ts";
 import { readRounds } from "../../src/core/event/boot-codec.ts";
 import { checkHistory } from "../../src/core/govern/history.ts";
+import { bootstorm, filesIn, schemaErrors, startBootstorm, until } from "../cli/bootstorm.ts";
 import { GovernorFixture } from "../fixtures/governor.ts";
 import { gone, vmNeeds } from "../fixtures/vms.ts";
 import { needs } from "../needs.ts";
-import { bootstorm, filesIn, schemaErrors, startBootstorm, until } from "./bootstorm.ts";
 import { processesOf } from "./storm-processes.ts";
 
 const QUICK = ["--repetitions", "1", "--warm-ups", "0", "--no-record"];
