@@ -103,6 +103,15 @@ describe("nothing is left out", () => {
   });
 });
 
+test("a kernel that counted its locks while it was timed is named among the doubts", () => {
+  const says = "./slow counted its lock waits while it was timed";
+  const [base, ...others] = bare.result.arms;
+  const counting = { ...base!, name: "./slow", timesCountLocks: true } as const;
+  const told = { ...bare, result: { ...bare.result, arms: [counting, ...others] } };
+  expect(textOf(told).replaceAll(/\s+/g, " ")).toContain(says);
+  expect(textOf(bare)).not.toContain("while it was timed");
+});
+
 describe("unsafe is never told as safe", () => {
   const unsafe = (told: KernelAbReport) =>
     told.verdicts.flatMap((own, arm) =>

@@ -214,6 +214,17 @@ describe("arms", () => {
     ]);
   });
 
+  test("a kernel that counts locks while it is timed says so; one that only counts them does not", () => {
+    const lock = {
+      ...{ name: "cpa_lock", acquired: 1, contended: 0 },
+      ...{ waitNsTotal: 0, waitNsMax: 0, holdNsTotal: 1, waiters: [] },
+    };
+    const counted = { measurements: [measuredAt(toggle2, 1, { locks: [lock] })] };
+    const boots = [bootOf(counted), bootOf({ ...counted, arm: 1, purpose: "count" })];
+    const says = kernelAbResult(AB, boots).arms.map((arm) => "timesCountLocks" in arm);
+    expect(says).toEqual([true, false]);
+  });
+
   test("a boot of no arm is a bug of who calls", () => {
     expect(() => kernelAbResult(AB, [bootOf({ arm: 2 })])).toThrow(/^bug: /);
   });

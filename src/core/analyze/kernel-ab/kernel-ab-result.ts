@@ -60,6 +60,9 @@ function armResult(
   // A kernel that counts, or checks itself, has a release of its own.
   const release = [...timed, ...own].find((boot) => boot.release !== undefined)?.release;
   const spinlock = measuredOf([...timed, ...own])[0]?.result.spinlock;
+  const countsLocks = timed.some(({ measurements }) =>
+    measurements.some((each) => "result" in each && each.locks !== undefined),
+  );
   const complaints = firstOfEachKind(own.flatMap((boot) => boot.complaints));
   const sameAs = arms.slice(0, index).findIndex((other) => isSameKernel(other, arm));
   return {
@@ -67,6 +70,7 @@ function armResult(
     ...(arm.design === undefined ? {} : { design: arm.design }),
     ...(release === undefined ? {} : { release }),
     ...(spinlock === undefined ? {} : { spinlock }),
+    ...(countsLocks ? { timesCountLocks: true } : {}),
     boots: timed.length,
     bootsDone: timed.filter(({ outcome }) => outcome === "done").length,
     ...(complaints.length === 0 ? {} : { complaints }),

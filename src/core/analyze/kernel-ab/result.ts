@@ -35,6 +35,8 @@ export interface ArmResult {
   readonly release?: string;
   /** Absent where no order was answered. */
   readonly spinlock?: "test-and-set" | "queued";
+  /** Lock statistics came with its times, which are not those of a kernel without. */
+  readonly timesCountLocks?: true;
   /** Of purpose `time`, warm-up not counted. */
   readonly boots: number;
   readonly bootsDone: number;

@@ -89,6 +89,12 @@ function measurementCaveats({ result }: KernelAbReport): Prose[] {
           prose`In some boots the time limit ended the threads before they had done all: their throughput counts what was done.`,
         ]
       : []),
+    ...arms
+      .filter(({ timesCountLocks }) => timesCountLocks)
+      .map(
+        ({ name }) =>
+          prose`${code(name)} counted its lock waits while it was timed (CONFIG_LOCK_STAT), which makes locks several times slower: its times are not those of a kernel without.`,
+      ),
     ...lost.map(
       ({ name, boots, bootsDone }) =>
         prose`${code(name)}: ${bootsDone} of ${boots} boots were done. Pairs with the others are missing, and if they failed for a reason that also makes them slow, its gain is too high.`,
