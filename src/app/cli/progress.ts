@@ -14,22 +14,33 @@ const LINE_EVERY_MS = 3_000;
 
 /**
  * A bar that redraws itself on a terminal, a line every few seconds elsewhere, nothing when quiet.
+ * A step that comes too soon after another is shown later, unless a newer one takes its place: what
+ * takes long must not stand under the name of what was before it.
  */
 export function createProgress(options: { quiet: boolean }): Progress {
   const stream = process.stderr;
   const live = stream.isTTY === true;
+  const pauseMs = live ? REDRAW_MS : LINE_EVERY_MS;
   let shownAtMs = Number.NEGATIVE_INFINITY;
   let drawn = false;
+  let later: NodeJS.Timeout | undefined;
 
   function clear(): void {
+    clearTimeout(later);
     if (drawn) stream.write("\r\x1b[2K");
     drawn = false;
   }
 
   function step(what: string, done?: number): void {
-    const nowMs = performance.now();
-    if (options.quiet || nowMs - shownAtMs < (live ? REDRAW_MS : LINE_EVERY_MS)) return;
-    shownAtMs = nowMs;
+    if (options.quiet) return;
+    clearTimeout(later);
+    const waitMs = shownAtMs + pauseMs - performance.now();
+    if (waitMs <= 0) show(what, done);
+    else later = setTimeout(show, waitMs, what, done).unref();
+  }
+
+  function show(what: string, done: number | undefined): void {
+    shownAtMs = performance.now();
     const share = done === undefined ? "" : `${Math.round(done * 100)} %`.padStart(6);
     if (!live) {
       stream.write(`bootstorm: ${what}${share}\n`);

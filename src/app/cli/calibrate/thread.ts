@@ -12,6 +12,7 @@ export function calibrateInThread(
   input: CalibrationInput,
 ): Promise<Calibration> {
   signal.throwIfAborted();
+  progress.step("fitting the model", 0);
   const worker = new Worker(new URL("worker.js", import.meta.url), { workerData: input });
   return new Promise((resolve, reject) => {
     const end = () => void worker.terminate();
