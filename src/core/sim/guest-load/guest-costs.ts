@@ -13,21 +13,29 @@ export interface GuestCosts {
   readonly handOverNs: number;
   /** What a split adds on its own CPU. */
   readonly splitNs: number;
-  /** Until another vCPU has answered a flush, by the guest's vCPUs. */
-  readonly answerNs: ReadonlyMap<number, number>;
+  /** Until an idle vCPU has answered a flush, by the guest's vCPUs. */
+  readonly idleAnswerNs: ReadonlyMap<number, number>;
+  /** Until one that runs has; undefined: no point tells, and it is taken for an idle one. */
+  readonly runningAnswerNs?: number;
+  /** How long a vCPU spins on average until another one gets its CPU; NaN: no point tells. */
+  readonly spinNs?: number;
 }
 
-/** Time of one operation of the base kernel, all threads together. */
+/** Time of one operation of the base kernel, all threads together; NaN: no point tells. */
 export interface BaseTimes {
   /** `toggle`, one thread, and two at once. */
   readonly toggleNs: number;
   readonly toggleByTwoNs: number;
+  /** `toggle`, more threads than CPUs of the host. */
+  readonly toggleCrowdedNs: number;
   /** `split`, one thread, by vCPUs. */
   readonly splitNs: ReadonlyMap<number, number>;
+  /** `split`, two threads on all vCPUs of their guest. */
+  readonly splitByTwoNs: number;
 }
 
 /**
- * Five sums, each from the points that show it:
+ * Costs that are sums of times, each from the points that show it:
  * - One thread toggles: hold + outside.
  * - Two threads toggle: what the lock lets through, hold + hand-over. How much of it is which is not
  *   to be seen; the least hand-over, and then the least outside, is what is taken.
@@ -35,25 +43,35 @@ export interface BaseTimes {
  * - One thread of a larger guest splits: the others' answers too. The others are idle, and get the
  *   CPUs of the host that are left one after the other.
  */
-export function guestCosts(work: BaseWork, times: BaseTimes, hostCpus: number): GuestCosts {
+export function summedCosts(work: BaseWork, times: BaseTimes, hostCpus: number): GuestCosts {
   const { toggleNs, toggleByTwoNs } = times;
   // Two threads get done at most twice as much.
   const holdNs = Math.min(toggleNs, Math.max(toggleByTwoNs, toggleNs / 2));
   const alone = times.splitNs.get(1);
   const splitNs =
     alone === undefined ? (work.splitNs * holdNs) / work.holdNs : Math.max(0, alone - toggleNs);
-  const answerNs = new Map<number, number>();
+  const idleAnswerNs = new Map<number, number>();
   for (const [vcpus, ns] of times.splitNs) {
     const turns = Math.ceil((vcpus - 1) / (hostCpus - 1));
-    if (vcpus > 1) answerNs.set(vcpus, Math.max(0, ns - toggleNs - splitNs) / turns);
+    if (vcpus > 1) idleAnswerNs.set(vcpus, Math.max(0, ns - toggleNs - splitNs) / turns);
   }
   return {
     holdNs,
     outsideNs: toggleNs - holdNs,
     handOverNs: Math.max(0, toggleByTwoNs - toggleNs),
     splitNs,
-    answerNs,
+    idleAnswerNs,
   };
+}
+
+/** Until a vCPU has answered a flush: one that runs, and how much longer one that is idle takes. */
+export function answersOf(
+  costs: GuestCosts,
+  vcpus: number,
+): { runningNs: number; wakeUpNs: number } {
+  const idleNs = costs.idleAnswerNs.get(vcpus) ?? 0;
+  const runningNs = Math.min(idleNs, costs.runningAnswerNs ?? idleNs);
+  return { runningNs, wakeUpNs: idleNs - runningNs };
 }
 
 /** The costs as the simulator takes them, for guests of one size. */
@@ -65,7 +83,7 @@ export function simulatedCosts(work: BaseWork, costs: GuestCosts, vcpus: number)
   return costsNs(TABLE, {
     ...scaled,
     fillTable: Math.max(0, fillTable),
-    ipiHandler: costs.answerNs.get(vcpus) ?? 0,
+    ipiHandler: answersOf(costs, vcpus).runningNs,
     lineL3: costs.handOverNs / 2,
     timeSlice: TIME_SLICE_NS,
   });

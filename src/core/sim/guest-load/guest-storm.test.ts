@@ -32,6 +32,8 @@ function setup({ design = "linux-4.20", ...options }: Options = {}): GuestStormS
     threads,
     vcpus: threads,
     hostCpus: threads,
+    wakeUpNs: 0,
+    spinNs: Number.POSITIVE_INFINITY,
     spinlock: "test-and-set",
     seed: 1,
     ...options,
@@ -115,6 +117,39 @@ it("four threads on two CPUs, under one lock: queued is a cliff, test-and-set a 
   expect(unfair / queued).toBeGreaterThan(20);
 });
 
+it("who spins gives its CPU to a holder that has none: the sooner, the less is lost", () => {
+  for (const spinlock of ["queued", "test-and-set"] as const) {
+    const spins = [10_000, 100_000, 1_000_000, 10_000_000, Number.POSITIVE_INFINITY];
+    const rates = spins.map((spinNs) => rate({ ...OVERCOMMIT, spinlock, spinNs }, LONG_NS));
+    for (let i = 1; i < rates.length; i += 1) expect(rates[i]).toBeLessThan(1.02 * rates[i - 1]!);
+    expect(rates[0]! / rates[4]!).toBeGreaterThan(1.5);
+  }
+  // At best the lock is busy all the time, as if every thread had a CPU.
+  const bound = 1000 / (HOLD_NS + 2 * LINE_NS);
+  const atOnce = rate({ ...OVERCOMMIT, spinNs: 10_000 }, LONG_NS);
+  expect(atOnce).toBeLessThan(1.01 * bound);
+  expect(atOnce).toBeGreaterThan(0.95 * bound);
+});
+
+it("an unfair lock: operations ten times as long, a tenth as many, whoever has a CPU", () => {
+  const keys = ["readPmd", "readPte", "writePte", "lineL3"] as const;
+  const tenfold = Object.fromEntries(keys.map((key) => [key, 10 * COSTS[key]]));
+  const costs = { ...COSTS, ...tenfold };
+  for (const spinNs of [300_000, 3_000_000, Number.POSITIVE_INFINITY]) {
+    const short = rate({ ...OVERCOMMIT, spinNs }, 10 * LONG_NS);
+    const long = rate({ ...OVERCOMMIT, spinNs, costs, outsideNs: 10 * OUTSIDE_NS }, 10 * LONG_NS);
+    expect((10 * long) / short).toBeCloseTo(1, 1);
+  }
+});
+
+it("where nobody spins, or nobody waits for a CPU, it does not matter how long one would", () => {
+  const calm = { design: "no-cpa-lock", threads: 4, vcpus: 4, hostCpus: 2 };
+  const roomy = { threads: 4, vcpus: 4, hostCpus: 4 };
+  for (const options of [calm, roomy]) {
+    expect(rate({ ...options, spinNs: 1000 }, LONG_NS)).toBe(rate(options, LONG_NS));
+  }
+});
+
 it("never two holders, and none without a holder while one that runs waits", () => {
   const counts = { holds: 0, waits: 0, stops: 0 };
   fc.assert(
@@ -125,6 +160,10 @@ it("never two holders, and none without a holder while one that runs waits", () 
         spinlock: fc.constantFrom("queued" as const, "test-and-set" as const),
         timeSlice: fc.integer({ min: 500, max: 20_000 }),
         outsideNs: fc.integer({ min: 0, max: 3000 }),
+        spinNs: fc.oneof(
+          fc.integer({ min: 1, max: 50_000 }),
+          fc.constant(Number.POSITIVE_INFINITY),
+        ),
         seed: fc.integer(),
       }),
       ({ timeSlice, ...options }) => {
@@ -178,9 +217,11 @@ it("a split waits for every other vCPU: on CPUs that are left, one after the oth
     [4, 2, 3],
     [4, 3, 2],
   ] as const) {
-    const ns = 1000 / rate({ ...split, vcpus, hostCpus }, 0, 100);
-    // Now and then the sender's own turn ends, and two answer at once.
-    expect(ns / (ownNs + turns * ANSWER_NS)).toBeCloseTo(1, 1.5);
+    for (const wakeUpNs of [0, 20_000]) {
+      const ns = 1000 / rate({ ...split, vcpus, hostCpus, wakeUpNs }, 0, 100);
+      // Now and then the sender's own turn ends, and two answer at once.
+      expect(ns / (ownNs + turns * (wakeUpNs + ANSWER_NS))).toBeCloseTo(1, 1.5);
+    }
   }
 });
 
@@ -188,7 +229,8 @@ it("a flush costs its receivers their time: each thread pays for its own and for
   const outsideNs = 100_000;
   const split = { entry: "2m", outsideNs } as const;
   const aloneNs = 1000 / rate({ ...split }, 0, 100);
-  const eachNs = 2000 / rate({ ...split, threads: 2 }, 0, 200);
+  // None is idle, so none has to be woken up.
+  const eachNs = 2000 / rate({ ...split, threads: 2, wakeUpNs: 20_000 }, 0, 200);
   expect(eachNs / (aloneNs + 2 * ANSWER_NS)).toBeCloseTo(1, 1.5);
 });
 

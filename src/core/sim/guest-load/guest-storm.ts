@@ -1,7 +1,8 @@
 import { assert } from "../../assert.ts";
 import type { CostsNs } from "../../kernel/cost/cost-table.ts";
 import type { Design } from "../../kernel/design.ts";
-import { randomFrom } from "../../random.ts";
+import { type Random, randomFrom } from "../../random.ts";
+import { mix } from "../chance.ts";
 import { CODE, type Program, type StartEntry } from "../program.ts";
 import { stormLocks } from "../storm-path.ts";
 import { GuestLock, type GuestSpinlock } from "./guest-lock.ts";
@@ -11,8 +12,18 @@ import { HostCpus } from "./host-cpus.ts";
 /** Threads of a guest's kernel that change the direct map, each on a vCPU of its own. */
 export interface GuestStormSetup {
   readonly design: Design;
-  /** Of the guest's kernel, and `timeSlice` of the host. `lineL3`: a lock from another CPU. */
+  /**
+   * Of the guest's kernel, and `timeSlice` of the host. `lineL3`: a lock from another CPU.
+   * `ipiHandler`: until a vCPU that runs has answered a flush.
+   */
   readonly costs: CostsNs;
+  /** How much longer an idle vCPU takes to answer a flush. */
+  readonly wakeUpNs: number;
+  /**
+   * How long a vCPU spins on average, for a lock or for answers, until another one gets its CPU;
+   * infinite: its turn is not shortened.
+   */
+  readonly spinNs: number;
   /** What maps the page before each operation; no other thread has pages in its 2 MiB. */
   readonly entry: StartEntry;
   /** Work of an operation outside the request. */
@@ -45,6 +56,9 @@ export type GuestHook = (
  * A flush interrupts every other vCPU and waits for all: for one that waits for a CPU until it has
  * one, and one that is idle has to get one first.
  *
+ * Who spins may lose its CPU before its turn is over: QEMU's emulation leaves its loop at each PAUSE
+ * and asks for a lock of its own there, for which threads sleep; processors tell KVM of long spins.
+ *
  * Few vCPUs: the next event is found by looking at each.
  */
 export class GuestStorm {
@@ -57,6 +71,7 @@ export class GuestStorm {
   /** Operations that are done at once: more than one where no thread meets another. */
   readonly #batch: number;
   readonly #runs = (vcpu: number) => this.#host.runs(vcpu);
+  readonly #spinning: Random;
   #now = 0;
   #operations = 0;
 
@@ -67,6 +82,8 @@ export class GuestStorm {
   /** When its work is done, if it keeps its CPU; and what is left of it without one. */
   readonly #endNs: Float64Array;
   readonly #restNs: Float64Array;
+  /** When it is tired of the spin that it is in; infinite: it is in none. */
+  readonly #tiredNs: Float64Array;
   /** Until when it handles interrupts. */
   readonly #handlesUntil: Float64Array;
   readonly #waitsFor: (GuestLock | undefined)[];
@@ -96,6 +113,8 @@ export class GuestStorm {
     this.#nextNs = new Float64Array(vcpus).fill(Number.POSITIVE_INFINITY);
     this.#endNs = new Float64Array(vcpus);
     this.#restNs = new Float64Array(vcpus);
+    this.#spinning = randomFrom(mix(setup.seed, SPINNING));
+    this.#tiredNs = new Float64Array(vcpus).fill(Number.POSITIVE_INFINITY);
     this.#handlesUntil = new Float64Array(vcpus);
     this.#waitsFor = new Array(vcpus).fill(undefined);
     this.#answersLeft = new Int32Array(vcpus);
@@ -127,7 +146,7 @@ export class GuestStorm {
   #event(vcpu: number): void {
     const now = this.#now;
     if (now >= this.#dueNs(vcpu)) this.#goOn(vcpu);
-    else this.#endSlice(vcpu);
+    else this.#endTurn(vcpu);
     this.#plan(vcpu);
   }
 
@@ -151,9 +170,23 @@ export class GuestStorm {
       this.#nextNs[vcpu] = Number.POSITIVE_INFINITY;
       return;
     }
+    const dueNs = this.#dueNs(vcpu);
+    const turnEnd = Math.min(this.#host.sliceEnd(vcpu), this.#tiredAt(vcpu, dueNs));
     // An interrupt that is being handled has been answered for already.
-    const sliceEnd = Math.max(this.#host.sliceEnd(vcpu), this.#handlesUntil[vcpu]!);
-    this.#nextNs[vcpu] = Math.max(this.#now, Math.min(this.#dueNs(vcpu), sliceEnd));
+    const giveWayNs = Math.max(turnEnd, this.#handlesUntil[vcpu]!);
+    this.#nextNs[vcpu] = Math.max(this.#now, Math.min(dueNs, giveWayNs));
+  }
+
+  /** @param dueNs  infinite: it spins, and nobody knows yet how long */
+  #tiredAt(vcpu: number, dueNs: number): number {
+    if (!this.#host.isCrowded) return Number.POSITIVE_INFINITY;
+    if (dueNs < Number.POSITIVE_INFINITY) {
+      this.#tiredNs[vcpu] = Number.POSITIVE_INFINITY;
+    } else if (this.#tiredNs[vcpu] === Number.POSITIVE_INFINITY) {
+      const share = (this.#spinning.u32() + 1) / 2 ** 32;
+      this.#tiredNs[vcpu] = this.#now + Math.ceil(-Math.log(share) * this.#setup.spinNs);
+    }
+    return this.#tiredNs[vcpu]!;
   }
 
   // ---- CPUs of the host ---------------------------------------------------------------------------
@@ -168,7 +201,8 @@ export class GuestStorm {
     if (next >= 0) this.#dispatched(next);
   }
 
-  #endSlice(vcpu: number): void {
+  #endTurn(vcpu: number): void {
+    this.#tiredNs[vcpu] = Number.POSITIVE_INFINITY;
     const next = this.#host.giveWay(vcpu, this.#now);
     if (next < 0) return;
     this.#hook?.("stops", vcpu, this.#now);
@@ -181,7 +215,8 @@ export class GuestStorm {
     this.#hook?.("runs", vcpu, this.#now);
     const senders = this.#senders[vcpu]!;
     if (senders.length > 0) {
-      this.#handlesUntil[vcpu] = this.#now + this.#setup.costs.ipiHandler;
+      const wakeUpNs = this.#state[vcpu] === STATE.idle ? this.#setup.wakeUpNs : 0;
+      this.#handlesUntil[vcpu] = this.#now + wakeUpNs + this.#setup.costs.ipiHandler;
       for (const sender of senders.splice(0)) this.#answer(sender, this.#handlesUntil[vcpu]!);
     }
     if (this.#state[vcpu] === STATE.works) this.#work(vcpu, this.#restNs[vcpu]!);
@@ -311,6 +346,9 @@ const STATE = {
   /** Spins until its flush is answered. */
   flushes: 3,
 } as const;
+
+/** Spins draw from a stream of their own. */
+const SPINNING = 1;
 
 /** Operations that are done at once where no thread meets another. */
 const BATCH = 64;

@@ -6,7 +6,7 @@ import type { Random } from "../../random.ts";
  */
 export class HostCpus {
   /** More vCPUs than CPUs: slices are looked at. */
-  readonly #crowded: boolean;
+  readonly isCrowded: boolean;
   readonly #sliceNs: number;
   readonly #random: Random;
   readonly #idle: number[];
@@ -16,7 +16,7 @@ export class HostCpus {
   readonly #sliceEnd: Float64Array;
 
   constructor(cpus: number, vcpus: number, sliceNs: number, random: Random) {
-    this.#crowded = vcpus > cpus;
+    this.isCrowded = vcpus > cpus;
     this.#sliceNs = sliceNs;
     this.#random = random;
     this.#idle = Array.from({ length: cpus }, (_, i) => cpus - 1 - i);
@@ -69,7 +69,7 @@ export class HostCpus {
 
   #occupy(vcpu: number, cpu: number, now: number): void {
     this.#cpu[vcpu] = cpu;
-    if (this.#crowded) this.#sliceEnd[vcpu] = now + this.#slice();
+    if (this.isCrowded) this.#sliceEnd[vcpu] = now + this.#slice();
   }
 
   /** Half to one and a half: slices that are all alike would keep CPUs in step for ever. */

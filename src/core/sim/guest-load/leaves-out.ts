@@ -1,20 +1,32 @@
+import type { GuestCosts } from "./guest-costs.ts";
 import type { PredictionInput } from "./prediction.ts";
 
 /** What the model leaves out, and which number that bends. */
-export function leavesOut(input: PredictionInput): readonly string[] {
-  const ofLock = input.spinlock === "queued" ? [BEFORE_THE_CLIFF] : [];
-  return [...ALWAYS, ...ofLock, ...ofDesigns(input), ...ofPoints(input)];
+export function leavesOut(input: PredictionInput, costs: GuestCosts): readonly string[] {
+  return [
+    ...ALWAYS,
+    ...(costs.spinNs === undefined ? [SPINS_TO_THE_END] : []),
+    ...(costs.runningAnswerNs === undefined ? [ANSWERS_ALIKE] : []),
+    ...(input.spinlock === "queued" ? [BEFORE_THE_CLIFF] : []),
+    ...ofDesigns(input),
+    ...ofPoints(input),
+  ];
 }
 
 const ALWAYS: readonly string[] = [
   "Other work of the host: its CPUs are the guest's alone. Next to other work everything is slower than predicted, most of all where a lock or a flush waits for a vCPU without a CPU.",
   "What of a contended change is hold and what is hand-over: two threads show the sum. As little hand-over as can be is assumed; another share would bend the base's rate of more threads than two.",
   "Unfairness among vCPUs that run: the first to wait gets the lock. A test-and-set lock may go back to the same thread many times: rates have that in them, as far as two threads show it; times of waiting would not.",
-  "The host's scheduler but for turns, assumed to be 4 ms on average; intervals do not know of that.",
-  "That an emulated vCPU which spins may give up its CPU before its turn is over: QEMU leaves its loop at each PAUSE. Where a vCPU waits for a CPU that another one spins on, what is predicted is too slow: splits of several threads, and, with queued spinlocks, everything under one lock.",
-  "That a vCPU which runs answers a flush sooner than one that has to be woken up: to split is predicted too slow for threads that all have CPUs.",
+  "The host's scheduler but for turns, assumed to be 4 ms on average, in order of arrival; intervals do not know of that. Linux mostly lets a vCPU that is woken up go first: splits of fewer threads than vCPUs are predicted too slow where there are more vCPUs than CPUs.",
+  "That CPUs slow each other down where all are busy: two threads that share no lock are predicted to get twice as much done as one, which is a little too fast.",
   "What a flush does to the speed of the code after it, and how code of different kernels lies in memory: differences between kernels with one thread are not predicted.",
 ];
+
+const SPINS_TO_THE_END =
+  "That a vCPU which spins may give up its CPU before its turn is over: no point of the base kernel with more toggling threads than CPUs tells how soon. Where a vCPU waits for a CPU that another one spins on, what is predicted is too slow.";
+
+const ANSWERS_ALIKE =
+  "That a vCPU which runs answers a flush sooner than one that has to be woken up: no point of the base kernel with two splitting threads on two vCPUs tells how soon. To split is predicted too slow for threads that all have CPUs.";
 
 const BEFORE_THE_CLIFF =
   "The first milliseconds, until a vCPU loses its CPU for the first time: with queued spinlocks and more vCPUs than CPUs a short measurement gets far more done than is predicted.";

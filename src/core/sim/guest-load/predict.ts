@@ -2,58 +2,57 @@ import { assert } from "../../assert.ts";
 import { DESIGN_BY_NAME } from "../../kernel/design/index.ts";
 import type { Design } from "../../kernel/design.ts";
 import { type Estimate, resampled } from "../../stats/resample.ts";
-import { mix } from "../chance.ts";
-import { baseTimes, isSeen } from "./base-times.ts";
-import {
-  type BaseWork,
-  baseWork,
-  type GuestCosts,
-  guestCosts,
-  simulatedCosts,
-  TIME_SLICE_NS,
-} from "./guest-costs.ts";
-import { GuestStorm } from "./guest-storm.ts";
+import { baseTimes, SeenPlaces } from "./base-times.ts";
+import { rowOf } from "./cost-row.ts";
+import { baseWork } from "./guest-costs.ts";
+import { costsByFit } from "./guest-fit.ts";
+import { guestRate } from "./guest-rate.ts";
 import { leavesOut } from "./leaves-out.ts";
 import type {
   BasePoint,
-  GuestCost,
   GuestPredictionOutcome,
-  PredictedDesign,
   PredictedPoint,
   PredictionInput,
-  PredictPlace,
 } from "./prediction.ts";
 
 /**
  * What the simulator says of kernels in a guest, at every place where the base kernel was measured.
  *
- * Its costs are calibrated by the base kernel alone: by one thread, and by two that toggle (see
- * `guestCosts`). Where more threads run, where a flush meets a vCPU that has no CPU, and of every
- * other design, nothing was fitted.
+ * Its costs are calibrated by the base kernel alone: by one thread, by two with CPUs of their own, and
+ * by threads that toggle and take turns (see `summedCosts`, `costsByFit`). Of threads that split and
+ * take turns, and of every other design, nothing was fitted.
  *
- * About 1 s for five designs and twelve places.
+ * About 2 s for five designs and twelve places.
  */
 export function predictGuestLoad(asked: PredictionInput): GuestPredictionOutcome {
   const input = { ...asked, base: asked.base.filter((point) => point.opsPerSecond.length > 0) };
   const why = whyNot(input);
   if (why !== undefined) return { why };
-  const { hostCpus, seed } = input;
-  const work = baseWork(designOf(input.baseDesign));
-  const seen = input.base.filter(isSeen);
-  const sizes = flushedSizes(seen);
+  const { hostCpus, seed, baseDesign } = input;
+  const base = designOf(baseDesign);
+  const work = baseWork(base);
+  const seen = new SeenPlaces(input.base, hostCpus);
+  const told = input.base.filter((point) => seen.has(point));
+  const boots = told.map((point) => point.opsPerSecond.length);
+  const all = boots.map((count) => Array.from({ length: count }, (_, boot) => boot));
+  const times = baseTimes(told, seen, all);
+  const costsOf = costsByFit(input, base, work, seen, times);
+  const sizes = flushedSizes(told);
+  const row = rowOf(costsOf(times), sizes);
   const estimates = resampled(
-    seen.map((point) => point.opsPerSecond.length),
-    (drawn) => valuesOf(guestCosts(work, baseTimes(seen, drawn), hostCpus), sizes),
+    boots,
+    (drawn) => row.values(costsOf(baseTimes(told, seen, drawn))),
     seed,
   );
-  const at = (of: (estimate: Estimate) => number) => costsOf(estimates.map(of), sizes);
+  const at = (of: (estimate: Estimate) => number) => row.costs(estimates.map(of));
   const ends = [at(({ value }) => value), at(({ low }) => low), at(({ high }) => high)];
   const places = input.base.filter(
     ({ load, vcpus }) => load === "toggle" || vcpus === 1 || sizes.includes(vcpus),
   );
-  const points = input.designs.flatMap((design, index) =>
-    places.map((place): PredictedPoint => {
-      const [value, ...others] = ends.map((costs) => rate(input, work, costs, design, place));
+  const points = input.designs.flatMap(({ name, start }, index) => {
+    const run = { design: designOf(name), start };
+    return places.map((place): PredictedPoint => {
+      const [value, ...others] = ends.map((costs) => guestRate(input, work, costs, run, place));
       return {
         load: place.load,
         vcpus: place.vcpus,
@@ -62,11 +61,12 @@ export function predictGuestLoad(asked: PredictionInput): GuestPredictionOutcome
         opsPerSecond: value!,
         low: Math.min(value!, ...others),
         high: Math.max(value!, ...others),
-        fitted: design.name === input.baseDesign && design.start === "2m" && isSeen(place),
+        fitted: name === baseDesign && start === "2m" && seen.has(place),
       };
-    }),
-  );
-  return { costs: namedCosts(estimates, sizes), points, leavesOut: leavesOut(input) };
+    });
+  });
+  const costs = row.named(estimates);
+  return { costs, points, leavesOut: leavesOut(input, costsOf(times)) };
 }
 
 /** vCPUs of the guests whose flush is known. */
@@ -100,74 +100,8 @@ function whyNot({ base, baseDesign, hostCpus }: PredictionInput): string | undef
   return undefined;
 }
 
-function rate(
-  input: PredictionInput,
-  work: BaseWork,
-  costs: GuestCosts,
-  { name, start }: PredictedDesign,
-  { load, vcpus, threads }: PredictPlace,
-): number {
-  const { hostCpus, spinlock, seed } = input;
-  const storm = new GuestStorm({
-    design: designOf(name),
-    costs: simulatedCosts(work, costs, vcpus),
-    entry: load === "split" && start === "2m" ? "2m" : "table",
-    outsideNs: Math.round(costs.outsideNs),
-    threads,
-    vcpus,
-    hostCpus,
-    spinlock,
-    seed: mix(seed, mix(vcpus, threads)),
-  });
-  // Until a vCPU loses its CPU for the first time, all is as if none ever did.
-  const takesTurns = threads > hostCpus;
-  const before = storm.run(takesTurns ? WARM_UP_NS : 0, 0);
-  const all = storm.run(before.elapsedNs + (takesTurns ? TURNS_NS : 0), OPERATIONS);
-  return (1e9 * (all.operations - before.operations)) / (all.elapsedNs - before.elapsedNs);
-}
-
 function designOf(name: string): Design {
   const design = DESIGN_BY_NAME.get(name);
   assert(design !== undefined, `the kernel model has a design ${name}`);
   return design;
-}
-
-/** Enough for what is the same over and over. */
-const OPERATIONS = 2000;
-/** Where vCPUs take turns. */
-const WARM_UP_NS = 20 * TIME_SLICE_NS;
-const TURNS_NS = 400 * TIME_SLICE_NS;
-
-// ---- Costs as a row of numbers, for the statistics ------------------------------------------------
-
-function valuesOf(costs: GuestCosts, sizes: readonly number[]): readonly number[] {
-  const { holdNs, outsideNs, handOverNs, splitNs, answerNs } = costs;
-  return [holdNs, outsideNs, handOverNs, splitNs, ...sizes.map((vcpus) => answerNs.get(vcpus)!)];
-}
-
-function costsOf(values: readonly number[], sizes: readonly number[]): GuestCosts {
-  const [holdNs, outsideNs, handOverNs, splitNs, ...answers] = values;
-  return {
-    holdNs: holdNs!,
-    outsideNs: outsideNs!,
-    handOverNs: handOverNs!,
-    splitNs: splitNs!,
-    answerNs: new Map(sizes.map((vcpus, i) => [vcpus, answers[i]!])),
-  };
-}
-
-function namedCosts(estimates: readonly Estimate[], sizes: readonly number[]): GuestCost[] {
-  const names = [
-    "change of a 4 KiB entry under the lock",
-    "the rest of an operation",
-    "hand-over of the lock to a waiter",
-    "split of a 2 MiB entry, without its flush",
-    ...sizes.map((vcpus) => `answer of a vCPU to a flush, ${vcpus} vCPUs`),
-  ];
-  return estimates.map(({ value, low, high }, i) => ({
-    name: names[i]!,
-    ns: value,
-    low: Math.min(value, low),
-    high: Math.max(value, high),
-  }));
 }
