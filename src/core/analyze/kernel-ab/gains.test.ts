@@ -66,6 +66,25 @@ describe("gains", () => {
     expect(accuracy).toEqual({ rows: 2, timesOffMedian: 1.5, timesOffMax: 1.5, within: 1 });
   });
 
+  test("with one thread, what is off is not the locks", () => {
+    const at = (threads: number) => ({ ...place, threads });
+    const of = (threads: number, arm: number, rate: number) => ({
+      ...predicted(arm, rate, rate, rate),
+      ...at(threads),
+    });
+    const model = modelOf(of(1, 0, 100), of(1, 1, 100), of(2, 0, 100), of(2, 1, 400));
+    const measured = [
+      { ...faster(1, 0.8, 0.7, 0.9), ...at(1) },
+      { ...faster(1, 2, 1.8, 2.2), ...at(2) },
+    ];
+    const points = [at(1), at(2)].map((where) => ({ ...where, arms: [] }));
+    const result = { ...resultWith(measured), points };
+    expect(kernelGains(result, model).accuracy).toMatchObject({
+      timesOffMax: 2,
+      timesOffAlone: 1.25,
+    });
+  });
+
   test("a measurement without an interval says nothing of the model", () => {
     const model = modelOf(predicted(0, 100, 90, 110), predicted(1, 300, 290, 310));
     expect(kernelGains(resultWith([faster(1, 2)]), model).accuracy).toBeUndefined();

@@ -59,6 +59,8 @@ export interface KernelGains {
     /** Median of how many times too high or too low, at least 1. */
     readonly timesOffMedian: number;
     readonly timesOffMax: number;
+    /** The median of rows with one thread, whose code may differ but which never waits for a lock. */
+    readonly timesOffAlone?: number;
     /** Predicted ranges that meet the measured interval. */
     readonly within: number;
   };
@@ -121,13 +123,16 @@ function predictedGain(
 }
 
 function accuracyOf(rows: readonly Gain[]): KernelGains["accuracy"] {
-  const both = rows.flatMap(({ measured, predicted }) =>
-    measured?.low !== undefined && measured.high !== undefined && predicted?.overMeasured
-      ? [{ low: measured.low, high: measured.high, predicted, times: predicted.overMeasured }]
-      : [],
-  );
+  const both = rows.flatMap(({ measured, predicted, threads }) => {
+    if (measured?.low === undefined || measured.high === undefined) return [];
+    if (!predicted?.overMeasured) return [];
+    const times = Math.max(predicted.overMeasured, 1 / predicted.overMeasured);
+    return [{ low: measured.low, high: measured.high, predicted, times, threads }];
+  });
   if (both.length === 0) return undefined;
-  const off = both.map(({ times }) => Math.max(times, 1 / times)).sort((a, b) => a - b);
+  const timesOff = (of: typeof both) => of.map(({ times }) => times).sort((a, b) => a - b);
+  const off = timesOff(both);
+  const alone = timesOff(both.filter(({ threads }) => threads === 1));
   const within = both.filter(
     ({ low, high, predicted }) => predicted.low! <= high && predicted.high! >= low,
   );
@@ -135,6 +140,7 @@ function accuracyOf(rows: readonly Gain[]): KernelGains["accuracy"] {
     rows: both.length,
     timesOffMedian: medianOf(off),
     timesOffMax: off.at(-1)!,
+    ...(alone.length === 0 ? {} : { timesOffAlone: medianOf(alone) }),
     within: within.length,
   };
 }
