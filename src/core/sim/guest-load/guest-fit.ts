@@ -1,6 +1,7 @@
 // Costs that are no sum of times: what they must be for the simulated base kernel to do what the real
 // one did.
 import type { Design } from "../../kernel/design.ts";
+import { exp } from "../exact-math.ts";
 import type { SeenPlaces } from "./base-times.ts";
 import {
   type BaseTimes,
@@ -35,8 +36,8 @@ export function costsByFit(
   const { crowded } = seen;
   const spins =
     crowded &&
-    curveTo(1e9 / all.toggleCrowdedNs, SPIN_TURNS_LOG2, (log2) =>
-      guestRate(host, work, { ...sums, spinNs: spinNsOf(log2) }, run, crowded),
+    curveTo(1e9 / all.toggleCrowdedNs, LN_SPIN_TURNS, (lnTurns) =>
+      guestRate(host, work, { ...sums, spinNs: spinNsOf(lnTurns) }, run, crowded),
     );
   const idleNs = sums.idleAnswerNs.get(2);
   const answers =
@@ -61,10 +62,10 @@ export function costsByFit(
 }
 
 /** From what gives the CPU up almost at once to what keeps it for its turn. */
-const SPIN_TURNS_LOG2 = [-4, 4] as const;
+const LN_SPIN_TURNS = [-3, 3] as const;
 
-function spinNsOf(log2: number): number {
-  return TIME_SLICE_NS * 2 ** log2;
+function spinNsOf(lnTurns: number): number {
+  return TIME_SLICE_NS * exp(lnTurns);
 }
 
 const SPLIT_BY_TWO = { load: "split", vcpus: 2, threads: 2 } as const;

@@ -3,6 +3,7 @@ import type { CostsNs } from "../../kernel/cost/cost-table.ts";
 import type { Design } from "../../kernel/design.ts";
 import { type Random, randomFrom } from "../../random.ts";
 import { mix } from "../chance.ts";
+import { exponentialOf } from "../exact-math.ts";
 import { CODE, type Program, type StartEntry } from "../program.ts";
 import { stormLocks } from "../storm-path.ts";
 import { GuestLock, type GuestSpinlock } from "./guest-lock.ts";
@@ -183,8 +184,8 @@ export class GuestStorm {
     if (dueNs < Number.POSITIVE_INFINITY) {
       this.#tiredNs[vcpu] = Number.POSITIVE_INFINITY;
     } else if (this.#tiredNs[vcpu] === Number.POSITIVE_INFINITY) {
-      const share = (this.#spinning.u32() + 1) / 2 ** 32;
-      this.#tiredNs[vcpu] = this.#now + Math.ceil(-Math.log(share) * this.#setup.spinNs);
+      const spinNs = exponentialOf(this.#spinning.u32()) * this.#setup.spinNs;
+      this.#tiredNs[vcpu] = this.#now + Math.ceil(spinNs);
     }
     return this.#tiredNs[vcpu]!;
   }
