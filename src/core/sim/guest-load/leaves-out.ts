@@ -3,10 +3,13 @@ import type { PredictionInput } from "./prediction.ts";
 
 /** What the model leaves out, and which number that bends. */
 export function leavesOut(input: PredictionInput, costs: GuestCosts): readonly string[] {
+  const { base, hostCpus } = input;
+  const takesTurns = base.some(({ threads }) => threads > hostCpus);
+  const splitsTogether = base.some(({ load, threads }) => load === "split" && threads > 1);
   return [
     ...ALWAYS,
-    ...(costs.spinNs === undefined ? [SPINS_TO_THE_END] : []),
-    ...(costs.runningAnswerNs === undefined ? [ANSWERS_ALIKE] : []),
+    ...(takesTurns && costs.spinNs === undefined ? [SPINS_TO_THE_END] : []),
+    ...(splitsTogether && costs.runningAnswerNs === undefined ? [ANSWERS_ALIKE] : []),
     ...(input.spinlock === "queued" ? [BEFORE_THE_CLIFF] : []),
     ...ofDesigns(input),
     ...ofPoints(input),

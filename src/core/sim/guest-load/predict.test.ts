@@ -262,5 +262,13 @@ it("how soon a spinning vCPU gives way is seen where threads toggle, and holds w
   const { points, leavesOut } = predicted(input(RECORDED.filter((one) => !isCrowded(one))));
   const kept = points.find((one) => one.design === 0 && one.load === "split" && one.threads === 4);
   expect(kept!.opsPerSecond / 311).toBeLessThan(0.6);
-  expect(leavesOut.some((each) => each.includes("before its turn is over"))).toBe(true);
+  const says = (words: string, of: readonly string[]) => of.some((each) => each.includes(words));
+  expect(says("before its turn is over", leavesOut)).toBe(true);
+  expect(says("sooner than one that has to be woken", leavesOut)).toBe(true);
+  // No threads that take turns, and none that split: nothing to leave out there.
+  const calm = RECORDED.filter((one) => one.load === "toggle" && one.threads <= 2);
+  expect(says("before its turn is over", predicted(input(calm)).leavesOut)).toBe(false);
+  expect(says("sooner than one that has to be woken", predicted(input(calm)).leavesOut)).toBe(
+    false,
+  );
 });
