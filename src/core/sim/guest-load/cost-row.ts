@@ -9,11 +9,9 @@ export interface CostRow {
   named(estimates: readonly Estimate[]): readonly GuestCost[];
 }
 
-/**
- * @param like  what it has every row has
- * @param sizes  vCPUs of the guests whose flush is known
- */
-export function rowOf(like: GuestCosts, sizes: readonly number[]): CostRow {
+/** @param like  what it has every row has */
+export function rowOf(like: GuestCosts): CostRow {
+  const sizes = [...like.idleAnswerNs.keys()];
   const runs = like.runningAnswerNs !== undefined;
   const spins = like.spinNs !== undefined;
   const names = [

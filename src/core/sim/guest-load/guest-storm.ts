@@ -57,8 +57,9 @@ export type GuestHook = (
  * A flush interrupts every other vCPU and waits for all: for one that waits for a CPU until it has
  * one, and one that is idle has to get one first.
  *
- * Who spins may lose its CPU before its turn is over: QEMU's emulation leaves its loop at each PAUSE
- * and asks for a lock of its own there, for which threads sleep; processors tell KVM of long spins.
+ * Who spins may lose its CPU before its turn is over. QEMU's emulation leaves its loop at each PAUSE
+ * and takes a lock of its own there, for which threads sleep (helper_pause of target/i386/tcg,
+ * mttcg_cpu_thread_fn of accel/tcg); processors tell KVM of long spins.
  *
  * Few vCPUs: the next event is found by looking at each.
  */

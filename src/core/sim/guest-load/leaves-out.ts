@@ -20,8 +20,8 @@ const ALWAYS: readonly string[] = [
   "Other work of the host: its CPUs are the guest's alone. Next to other work everything is slower than predicted, most of all where a lock or a flush waits for a vCPU without a CPU.",
   "What of a contended change is hold and what is hand-over: two threads show the sum. As little hand-over as can be is assumed; another share would bend the base's rate of more threads than two.",
   "Unfairness among vCPUs that run: the first to wait gets the lock. A test-and-set lock may go back to the same thread many times: rates have that in them, as far as two threads show it; times of waiting would not.",
-  "The host's scheduler but for turns, assumed to be 4 ms on average, in order of arrival; intervals do not know of that. Linux mostly lets a vCPU that is woken up go first: splits of fewer threads than vCPUs are predicted too slow where there are more vCPUs than CPUs.",
-  "That CPUs slow each other down where all are busy: two threads that share no lock are predicted to get twice as much done as one, which is a little too fast.",
+  "The host's scheduler but for turns, assumed to be 4 ms on average, in order of arrival; intervals do not know of that. A vCPU that is woken up to answer waits for its turn like all others, where a host may let it go first: splits of fewer threads than vCPUs are predicted too slow where there are more vCPUs than CPUs.",
+  "That CPUs slow each other down where all are busy: two threads that share no lock are predicted to get twice as much done as one, and may get less.",
   "What a flush does to the speed of the code after it, and how code of different kernels lies in memory: differences between kernels with one thread are not predicted.",
 ];
 

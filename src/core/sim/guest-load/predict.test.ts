@@ -203,6 +203,14 @@ it("a size of guest without a split by one thread has no splits predicted, and s
   expect(leavesOut.some((each) => each.startsWith("Splits in guests with 4 vCPUs"))).toBe(true);
 });
 
+it("two threads that split where one was not measured: nothing is said of that size", () => {
+  const base = [...POINTS, point("split", 2, 2, 50_000)];
+  const { points, costs } = predicted(input(base));
+  expect(points.some(({ load, vcpus }) => load === "split" && vcpus === 2)).toBe(false);
+  expect(points.some(({ load, vcpus }) => load === "split" && vcpus === 4)).toBe(true);
+  for (const { ns, low, high } of costs) expect(low <= ns && ns <= high).toBe(true);
+});
+
 /**
  * Medians of five boots, operations a second: Linux 6.12.117 of Debian, QEMU 7.2 emulating 2 and 4
  * vCPUs on the 2 CPUs of a cloud VM that had other work too; test-and-set spinlocks; November 2026.
