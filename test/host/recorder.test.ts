@@ -147,17 +147,21 @@ test.for([
     const from = perf.meta.origin.ns;
     const to = from + BigInt(perf.meta.spanNs);
     const ours = waitsByLock(trace, from, to);
-    const busy = [...waitsByLock(perf, from, to)].filter(([, waits]) => waits.length >= 100);
+    const busy = [...waitsByLock(perf, from, to)].filter(([, { waits }]) => waits.length >= 100);
     expect(busy.length).toBeGreaterThan(0);
-    for (const [lock, theirs] of busy) {
-      const own = ours.get(lock) ?? [];
-      expect(Math.abs(own.length / theirs.length - 1), "waits").toBeLessThan(0.01);
-      // Both stamp the same event one after the other, ours first; what we do at the begin costs up
-      // to 1.2 µs more than at the end, as its code is cold, and perf does not see that. Walking the
-      // stack costs 4.4 µs and more, so not taking it off would show. A virtual CPU that is taken
-      // away between the two stamps adds milliseconds to one wait: hence medians, not means.
-      const excessNs = Math.abs(median(own) - median(theirs));
-      expect(excessNs, `ns a wait for ${lock}`).toBeLessThan(2_500);
+    for (const [lock, { waits: theirs }] of busy) {
+      const { waits: own, walks } = ours.get(lock) ?? { waits: [], walks: [] };
+      // One wait at either end may be in one window only.
+      expect(Math.abs(own.length - theirs.length), "waits").toBeLessThan(2 + theirs.length / 100);
+      // Both stamp the same event one after the other, ours first. So our waits are longer by what
+      // we do at the begin beyond the walk and beyond what we do at the end: 0.2 to 3.4 µs, by the
+      // machine. Were the walk (4.4 µs and more) not taken off, they would be longer by more than
+      // the walk. A virtual CPU that is taken away between the two stamps adds milliseconds to one
+      // wait: hence medians, not means.
+      const excessNs = median(own) - median(theirs);
+      const limitNs = stacks ? median(walks) : 10_000;
+      expect(excessNs, `ns a wait for ${lock}`).toBeLessThan(limitNs);
+      expect(excessNs, `ns a wait for ${lock}`).toBeGreaterThan(-limitNs / 2);
     }
   },
 );
@@ -248,18 +252,26 @@ function parsePerfByThread(text: string) {
 }
 
 /** For each lock its waits without the recorder's part, in ns. */
-function waitsByLock(trace: Trace, from: bigint, to: bigint): Map<bigint, number[]> {
+interface WaitsOfLock {
+  /** Without the time that the recorder took for walking the stack. Unit: ns. */
+  waits: number[];
+  /** That time, of each wait. Unit: ns. */
+  walks: number[];
+}
+
+function waitsByLock(trace: Trace, from: bigint, to: bigint): Map<bigint, WaitsOfLock> {
   const { lockWait } = trace.tables;
-  const waits = new Map<bigint, number[]>();
+  const byLock = new Map<bigint, WaitsOfLock>();
   for (let i = 0; i < lockWait.length; i += 1) {
     const at = trace.meta.origin.ns + BigInt(lockWait.t[i]!);
     if (at < from || at > to) continue;
     const lock = trace.locks.addresses[lockWait.lock[i]!]!;
-    const ofLock = waits.get(lock) ?? [];
-    waits.set(lock, ofLock);
-    ofLock.push(lockWait.waitNs[i]! - lockWait.observerNs[i]!);
+    const ofLock = byLock.get(lock) ?? { waits: [], walks: [] };
+    byLock.set(lock, ofLock);
+    ofLock.waits.push(lockWait.waitNs[i]! - lockWait.observerNs[i]!);
+    ofLock.walks.push(lockWait.observerNs[i]!);
   }
-  return waits;
+  return byLock;
 }
 
 function median(values: readonly number[]): number {

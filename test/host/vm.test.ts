@@ -22,6 +22,7 @@ import { sampleVm } from "../../src/host/qemu/sample.ts";
 import { startVm, type VmAsk } from "../../src/host/qemu/vm.ts";
 import { startVmm } from "../../src/host/qemu/vm-process.ts";
 import {
+  exist,
   type Guest,
   gone,
   isAlive,
@@ -387,7 +388,12 @@ describe("a run in a process of its own", () => {
     const missing = needs("program setpriv");
     if (missing) return ctx.skip(missing);
     // The second is a shell that waits for what it started, which nobody kills with it.
-    const { child, pids } = await startOwner(["exec sleep 1000", "sleep 1000; :"]);
+    const started = ["first", "second"].map((name) => join(folder, name));
+    const { child, pids } = await startOwner([
+      `: > '${started[0]}'; exec sleep 1000`,
+      `sleep 1000 & : > '${started[1]}'; wait`,
+    ]);
+    await exist(...started);
     expect(pids.map(isAlive)).toEqual([true, true]);
     child.kill("SIGKILL");
     await gone(...pids);
