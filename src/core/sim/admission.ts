@@ -158,8 +158,11 @@ export class Admission {
 
   #cpuNsOf(vm: number, now: number): number {
     const { helpers } = this.#tasks;
-    const cpus = this.#cpus;
-    return cpus.busyNsOf(vm, now) + cpus.busyNs(now, helpers[vm]!, helpers[vm + 1]!);
+    let ns = this.#cpus.busyNsOf(vm, now);
+    for (let task = helpers[vm]!; task < helpers[vm + 1]!; task += 1) {
+      ns += this.#cpus.busyNsOf(task, now);
+    }
+    return ns;
   }
 
   /** What a governor would have measured since the last sample. */
@@ -178,8 +181,7 @@ export class Admission {
       const share = (all.waitNsOfVms - before.waitNsOfVms) / timeNs;
       policy.observe({ kind: "lock-wait", share: Math.min(1, share) }, now);
     }
-    const busyNs = this.#cpus.busyNs(now);
-    const bootNs = this.#cpus.busyNs(now, 0, this.#tasks.background);
+    const { busyNs, bootNs } = this.#cpus.totals(now);
     const { cpus } = this.#setup.topology;
     const shareOf = (ns: number) => Math.min(1, ns / (cpus * (now - before.at)));
     const idleShare = 1 - shareOf(busyNs - before.busyNs);

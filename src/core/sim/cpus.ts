@@ -14,6 +14,12 @@ export class Cpus {
   readonly #rank: Int32Array;
   /** A bit for each idle CPU, by its place in the order in which they are taken. */
   readonly #idle: Int32Array;
+  /** By CPU; -1: none. */
+  readonly #taskOn: Int32Array;
+  readonly #background: number;
+  /** CPU time up to when each task left a CPU last. */
+  #leftNs = 0;
+  #leftNsOfBoots = 0;
   // By task.
   readonly #sliceNs: Float64Array;
   readonly #busyNs: Float64Array;
@@ -29,9 +35,10 @@ export class Cpus {
   constructor({ topology, costs, background }: StormSetup, tasks: number) {
     const { cpus } = topology;
     this.crowded = tasks > cpus;
+    this.#background = tasks - background.length;
     this.#sliceNs = new Float64Array(tasks).fill(costs.timeSlice);
     background.forEach(({ weight = 1 }, i) => {
-      this.#sliceNs[tasks - background.length + i]! *= weight;
+      this.#sliceNs[this.#background + i]! *= weight;
     });
     this.#switchNs = costs.contextSwitch;
     this.#order = spreadOrder(topology);
@@ -40,6 +47,7 @@ export class Cpus {
       this.#rank[cpu] = rank;
     });
     this.#idle = new Int32Array((cpus + 31) >> 5);
+    this.#taskOn = new Int32Array(cpus);
     for (let cpu = 0; cpu < cpus; cpu += 1) this.#free(cpu);
     this.#busyNs = new Float64Array(tasks);
     this.#cpu = new Int16Array(tasks).fill(-1);
@@ -86,7 +94,10 @@ export class Cpus {
   leave(task: number, now: number): number {
     const cpu = this.#cpu[task]!;
     assert(cpu >= 0, "who leaves a CPU has one");
-    this.#busyNs[task]! += now - this.#since[task]!;
+    const ns = now - this.#since[task]!;
+    this.#busyNs[task]! += ns;
+    this.#leftNs += ns;
+    if (task < this.#background) this.#leftNsOfBoots += ns;
     this.#lastCpu[task] = cpu;
     this.#cpu[task] = -1;
     const next = this.#dequeue();
@@ -111,24 +122,36 @@ export class Cpus {
 
   /** CPU time of a task, what it span included. */
   busyNsOf(task: number, now: number): number {
-    const running = this.#cpu[task]! < 0 ? 0 : Math.max(0, now - this.#since[task]!);
-    return this.#busyNs[task]! + running;
+    return this.#busyNs[task]! + (this.#cpu[task]! < 0 ? 0 : this.#onCpuNs(task, now));
   }
 
-  /** CPU time of these tasks together. */
-  busyNs(now: number, from = 0, to = this.#busyNs.length): number {
-    let sum = 0;
-    for (let task = from; task < to; task += 1) sum += this.busyNsOf(task, now);
-    return sum;
+  /** CPU time of all tasks, and of those that are boots' (all but the background's). */
+  totals(now: number): { busyNs: number; bootNs: number } {
+    let busyNs = this.#leftNs;
+    let bootNs = this.#leftNsOfBoots;
+    for (const task of this.#taskOn) {
+      if (task < 0) continue;
+      const ns = this.#onCpuNs(task, now);
+      busyNs += ns;
+      if (task < this.#background) bootNs += ns;
+    }
+    return { busyNs, bootNs };
+  }
+
+  /** Since the task came onto its CPU; the switch to it may not be over. */
+  #onCpuNs(task: number, now: number): number {
+    return Math.max(0, now - this.#since[task]!);
   }
 
   #occupy(task: number, cpu: number, now: number): void {
     this.#cpu[task] = cpu;
+    this.#taskOn[cpu] = task;
     this.#since[task] = now;
     this.#sliceEnd[task] = now + this.#sliceNs[task]!;
   }
 
   #free(cpu: number): void {
+    this.#taskOn[cpu] = -1;
     const rank = this.#rank[cpu]!;
     this.#idle[rank >> 5]! |= 1 << (rank & 31);
   }

@@ -80,7 +80,7 @@ function vmResults(
 
 /** @param allNs  time of all CPUs */
 function cpuShares({ nowNs, cpus, locks }: StormCounts, allNs: number): StormResult["cpu"] {
-  const busyNs = cpus.busyNs(nowNs);
+  const { busyNs } = cpus.totals(nowNs);
   // Waits are counted when they are granted, which may be ahead of now.
   const spinNs = Math.min(locks.spinNs(), busyNs);
   return {

@@ -1,7 +1,7 @@
 import { COST_TABLES, type CostKey, type CostsNs, costsNs } from "../../kernel/cost/cost-table.ts";
 import type { Design } from "../../kernel/design.ts";
-import { CODE, type StartEntry } from "../program.ts";
-import { pathOf } from "./guest-path.ts";
+import type { StartEntry } from "../program.ts";
+import { pathOf, workNs } from "./guest-path.ts";
 
 /** What an operation takes in a guest, as far as its base kernel tells. */
 export interface GuestCosts {
@@ -98,13 +98,7 @@ export interface BaseWork {
 }
 
 export function baseWork(design: Design): BaseWork {
-  const ns = (entry: StartEntry) => {
-    const program = pathOf(design, costsNs(TABLE), entry, 0);
-    return program.ns.reduce(
-      (sum, each, pc) => sum + (program.code[pc] === CODE.work ? each : 0),
-      0,
-    );
-  };
+  const ns = (entry: StartEntry) => workNs(pathOf(design, costsNs(TABLE), entry, 0));
   return { holdNs: ns("table"), splitNs: ns("2m") - ns("table") };
 }
 

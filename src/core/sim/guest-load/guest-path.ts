@@ -1,6 +1,6 @@
 import type { CostsNs } from "../../kernel/cost/cost-table.ts";
 import type { Design } from "../../kernel/design.ts";
-import { type Program, ProgramTree, type StartEntry } from "../program.ts";
+import { CODE, type Program, ProgramTree, type StartEntry } from "../program.ts";
 import { stormLocks } from "../storm-path.ts";
 
 /**
@@ -19,4 +19,9 @@ export function pathOf(
   const context = { design, locks: stormLocks(design), costs, pud: false, flushNs: 0, fuse: true };
   const op = { kind: "kernel", request: "invalid", leadNs: outsideNs } as const;
   return new ProgramTree(context, op).start(entry);
+}
+
+/** All work of a path, without what it waits for. Unit: ns. */
+export function workNs({ code, ns }: Program): number {
+  return code.reduce((sum, each, pc) => sum + (each === CODE.work ? ns[pc]! : 0), 0);
 }

@@ -1,5 +1,6 @@
 import type { Design } from "../../kernel/design.ts";
 import { mix } from "../chance.ts";
+import { operationsAtOnce } from "./at-once.ts";
 import {
   answersOf,
   type BaseWork,
@@ -7,7 +8,7 @@ import {
   simulatedCosts,
   TIME_SLICE_NS,
 } from "./guest-costs.ts";
-import { GuestStorm, type GuestStormSetup } from "./guest-storm.ts";
+import { GuestStorm } from "./guest-storm.ts";
 import type { PredictionInput, PredictPlace } from "./prediction.ts";
 
 /** What a rate depends on beside design, costs and place. */
@@ -15,49 +16,27 @@ export type GuestHost = Pick<PredictionInput, "hostCpus" | "spinlock" | "seed">;
 
 /** @returns operations a second of all threads together, as simulated */
 export function guestRate(
-  host: GuestHost,
+  { hostCpus, spinlock, seed }: GuestHost,
   work: BaseWork,
   costs: GuestCosts,
   { design, start }: { readonly design: Design; readonly start: "2m" | "4k" },
   place: PredictPlace,
 ): number {
-  const entry = place.load === "split" && start === "2m" ? "2m" : "table";
-  // The lock stays with those that run: how much is lost depends on turns, not on how short operations
-  // are. Several as one are as many events less.
-  const isShort = entry === "table" && host.spinlock === "test-and-set";
-  const operationNs = costs.holdNs + costs.outsideNs;
-  const joined = isShort ? Math.max(1, Math.floor(TIME_SLICE_NS / SHORT / operationNs)) : 1;
-  const longer = {
-    ...costs,
-    holdNs: joined * costs.holdNs,
-    outsideNs: joined * costs.outsideNs,
-    handOverNs: joined * costs.handOverNs,
-  };
-  return joined * rateOf(host, work, longer, { ...place, design, entry });
-}
-
-/** Of an operation that is short, so many fit into a turn. */
-const SHORT = 200;
-
-function rateOf(
-  { hostCpus, spinlock, seed }: GuestHost,
-  work: BaseWork,
-  costs: GuestCosts,
-  { design, entry, vcpus, threads }: PredictPlace & Pick<GuestStormSetup, "design" | "entry">,
-): number {
-  const storm = new GuestStorm({
+  const { vcpus, threads } = place;
+  const setup = {
     design,
     costs: simulatedCosts(work, costs, vcpus),
     wakeUpNs: answersOf(costs, vcpus).wakeUpNs,
     spinNs: costs.spinNs ?? Number.POSITIVE_INFINITY,
-    entry,
+    entry: place.load === "split" && start === "2m" ? "2m" : "table",
     outsideNs: Math.round(costs.outsideNs),
     threads,
     vcpus,
     hostCpus,
     spinlock,
     seed: mix(seed, mix(vcpus, threads)),
-  });
+  } as const;
+  const storm = new GuestStorm({ ...setup, atOnce: operationsAtOnce(setup) });
   // Until a vCPU loses its CPU for the first time, all is as if none ever did.
   const takesTurns = threads > hostCpus;
   const before = storm.run(takesTurns ? WARM_UP_NS : 0, 0);

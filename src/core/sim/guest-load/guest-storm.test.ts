@@ -4,6 +4,7 @@ import { type CostsNs, costsNs, EPYC_MILAN } from "../../kernel/cost/cost-table.
 import { DESIGN_BY_NAME } from "../../kernel/design/index.ts";
 import { plainStorm } from "../plain-storm.ts";
 import { runStorm } from "../storm.ts";
+import { operationsAtOnce } from "./at-once.ts";
 import { type GuestHook, GuestStorm, type GuestStormSetup } from "./guest-storm.ts";
 
 const DESIGNS = ["linux-4.20", "no-cpa-lock", "skip-for-present", "per-pmd-lock", "split-mark"];
@@ -35,6 +36,7 @@ function setup({ design = "linux-4.20", ...options }: Options = {}): GuestStormS
     wakeUpNs: 0,
     spinNs: Number.POSITIVE_INFINITY,
     spinlock: "test-and-set",
+    atOnce: 1,
     seed: 1,
     ...options,
     design: DESIGN_BY_NAME.get(design)!,
@@ -131,14 +133,21 @@ it("who spins gives its CPU to a holder that has none: the sooner, the less is l
   expect(atOnce).toBeGreaterThan(0.95 * bound);
 });
 
-it("an unfair lock: operations ten times as long, a tenth as many, whoever has a CPU", () => {
-  const keys = ["readPmd", "readPte", "writePte", "lineL3"] as const;
-  const tenfold = Object.fromEntries(keys.map((key) => [key, 10 * COSTS[key]]));
-  const costs = { ...COSTS, ...tenfold };
-  for (const spinNs of [300_000, 3_000_000, Number.POSITIVE_INFINITY]) {
-    const short = rate({ ...OVERCOMMIT, spinNs }, 10 * LONG_NS);
-    const long = rate({ ...OVERCOMMIT, spinNs, costs, outsideNs: 10 * OUTSIDE_NS }, 10 * LONG_NS);
-    expect((10 * long) / short).toBeCloseTo(1, 1);
+it("what may be done as one comes to the same done one by one", () => {
+  const unfair = [{}, { spinNs: 300_000 }, { spinNs: 3_000_000 }];
+  const apart = [{ design: "no-cpa-lock" }, { design: "per-pmd-lock" }];
+  for (const options of [...unfair, ...apart]) {
+    const crowded = { ...OVERCOMMIT, ...options };
+    const atOnce = operationsAtOnce(setup(crowded));
+    expect(atOnce).toBeGreaterThanOrEqual(10);
+    const joined = rate({ ...crowded, atOnce }, 10 * LONG_NS);
+    expect(joined / rate(crowded, 10 * LONG_NS)).toBeCloseTo(1, 1);
+  }
+});
+
+it("who waits in a queue or for answers does so once an operation", () => {
+  for (const options of [{ spinlock: "queued" as const }, { entry: "2m" as const }]) {
+    expect(operationsAtOnce(setup({ ...OVERCOMMIT, ...options }))).toBe(1);
   }
 });
 

@@ -33,6 +33,8 @@ export interface GuestStormSetup {
   readonly vcpus: number;
   readonly hostCpus: number;
   readonly spinlock: GuestSpinlock;
+  /** Operations done as one: see `operationsAtOnce`. */
+  readonly atOnce: number;
   readonly seed: number;
 }
 
@@ -70,8 +72,6 @@ export class GuestStorm {
   readonly #locks: readonly (GuestLock | undefined)[];
   readonly #host: HostCpus;
   readonly #hook: GuestHook | undefined;
-  /** Operations that are done at once: more than one where no thread meets another. */
-  readonly #batch: number;
   readonly #runs = (vcpu: number) => this.#host.runs(vcpu);
   readonly #spinning: Random;
   #now = 0;
@@ -105,10 +105,6 @@ export class GuestStorm {
       assert(!kind.startsWith("rw"), "a guest's locks are not shared");
       return scope === "pmd" ? undefined : new GuestLock(spinlock);
     });
-    const { code, arg } = this.#program;
-    const meets = (each: number, pc: number) =>
-      each === CODE.flush || (each === CODE.lock && this.#locks[arg[pc]!] !== undefined);
-    this.#batch = code.some(meets) ? 1 : BATCH;
     this.#host = new HostCpus(hostCpus, vcpus, costs.timeSlice, randomFrom(setup.seed));
     this.#state = new Uint8Array(vcpus).fill(STATE.idle);
     this.#pc = new Int32Array(vcpus);
@@ -246,7 +242,7 @@ export class GuestStorm {
       this.#pc[vcpu] = pc + 1;
       switch (code[pc]) {
         case CODE.work:
-          this.#work(vcpu, ns[pc]! * this.#batch);
+          this.#work(vcpu, ns[pc]! * this.#setup.atOnce);
           return;
         case CODE.lock: {
           const lock = this.#locks[arg[pc]!];
@@ -263,7 +259,7 @@ export class GuestStorm {
           break;
         case CODE.end:
           this.#pc[vcpu] = 0;
-          this.#operations += this.#batch;
+          this.#operations += this.#setup.atOnce;
           break;
         default:
           // Reads and writes of entries that are its own: nobody else changes them, or waits.
@@ -324,7 +320,8 @@ export class GuestStorm {
     const moves = lock.lastCpu >= 0 && lock.lastCpu !== cpu;
     if (cpu >= 0) lock.lastCpu = cpu;
     this.#waitsFor[vcpu] = undefined;
-    const ns = moves ? transfers * this.#setup.costs.lineL3 : 0;
+    const { costs, atOnce } = this.#setup;
+    const ns = moves ? transfers * costs.lineL3 * atOnce : 0;
     this.#work(vcpu, ns);
     return ns;
   }
@@ -351,6 +348,3 @@ const STATE = {
 
 /** Spins draw from a stream of their own. */
 const SPINNING = 1;
-
-/** Operations that are done at once where no thread meets another. */
-const BATCH = 64;
