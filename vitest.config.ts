@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 // Three projects. What only computes runs in parallel: "unit" beside the sources, "commands" through
-// the command line, SPIN and a browser. What loads this machine or records it ("host": tracing, VMs,
-// memory pressure) runs after them, one file at a time, so that one test is not another's noise.
+// the command line, SPIN, a browser and Kconfig. What loads this machine or records it ("host":
+// tracing, VMs, memory pressure) runs after them, one file at a time, so that one test is not
+// another's noise.
 // The time limits only end a hung run; no test asserts on speed.
 export default defineConfig({
   test: {
@@ -19,7 +20,7 @@ export default defineConfig({
       {
         test: {
           name: "commands",
-          include: ["test/{cli,browser,check}/**/*.test.ts"],
+          include: ["test/{cli,browser,check,kernel}/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { threeDigits } from "../../src/core/units.ts";
-import { bootstorm, checkout, schemaErrors } from "../cli/bootstorm.ts";
+import { bootstorm, checkout, schemaErrors } from "./bootstorm.ts";
 
 const PAGE = join(checkout, "docs/kernel-ab.md");
 const PATCHES = ["no-cpa-lock", "skip-for-present", "per-pmd-lock", "split-mark"];
