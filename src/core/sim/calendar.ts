@@ -26,10 +26,8 @@ export class Calendar {
   readonly #next: Int32Array;
   /** Level 0: a slot holds the last of its list; the last one's next is the first. */
   readonly #slots = new Int32Array(SLOTS).fill(NONE);
-  /** A bit for each slot that is not empty; for each such word a bit, and again. */
   readonly #bits = new Int32Array(SLOTS >> 5);
-  readonly #words = new Int32Array(SLOTS >> 10);
-  readonly #groups = new Int32Array(SLOTS >> 15);
+  readonly #summary = new Int32Array(SLOTS >> 10);
   #base = 0;
   #cursor = 0;
   readonly #middle = new Level(2 ** 16);
@@ -63,7 +61,9 @@ export class Calendar {
     const first = this.#next[last]!;
     if (first === last) {
       this.#slots[slot] = NONE;
-      this.#clearBit(slot);
+      const word = slot >> 5;
+      this.#bits[word]! &= ~(1 << (slot & 31));
+      if (this.#bits[word] === 0) this.#summary[word >> 5]! &= ~(1 << (word & 31));
     } else {
       this.#next[last] = this.#next[first]!;
     }
@@ -77,7 +77,9 @@ export class Calendar {
     const last = this.#slots[slot]!;
     if (last < 0) {
       this.#next[id] = id;
-      this.#setBit(slot);
+      const word = slot >> 5;
+      this.#bits[word]! |= 1 << (slot & 31);
+      this.#summary[word >> 5]! |= 1 << (word & 31);
     } else {
       this.#next[id] = this.#next[last]!;
       this.#next[last] = id;
@@ -91,42 +93,20 @@ export class Calendar {
     else this.#beyond = append(this.#beyond, id, this.#next);
   }
 
-  #setBit(slot: number): void {
-    const word = slot >> 5;
-    const group = word >> 5;
-    this.#bits[word]! |= 1 << (slot & 31);
-    this.#words[group]! |= 1 << (word & 31);
-    this.#groups[group >> 5]! |= 1 << (group & 31);
-  }
-
-  #clearBit(slot: number): void {
-    const word = slot >> 5;
-    const bits = this.#bits[word]! & ~(1 << (slot & 31));
-    this.#bits[word] = bits;
-    if (bits !== 0) return;
-    const group = word >> 5;
-    const words = this.#words[group]! & ~(1 << (word & 31));
-    this.#words[group] = words;
-    if (words === 0) this.#groups[group >> 5]! &= ~(1 << (group & 31));
-  }
-
   /** The first slot at or after `from` that is not empty, or -1. */
   #nextSlot(from: number): number {
     const word = from >> 5;
     const here = this.#bits[word]! & (-1 << (from & 31));
     if (here !== 0) return (word << 5) | lowestBit(here);
     const group = word >> 5;
-    const words = this.#words[group]! & bitsAbove(word & 31);
-    if (words !== 0) return this.#inWord((group << 5) | lowestBit(words));
-    let ofGroups = group >> 5;
-    let groups = this.#groups[ofGroups]! & bitsAbove(group & 31);
-    while (groups === 0) {
-      ofGroups += 1;
-      if (ofGroups === this.#groups.length) return NONE;
-      groups = this.#groups[ofGroups]!;
+    // A shift by 32 would be a shift by 0: the last word of a group has none after it.
+    const rest = (word & 31) === 31 ? 0 : this.#summary[group]! & (-1 << ((word & 31) + 1));
+    if (rest !== 0) return this.#inWord((group << 5) | lowestBit(rest));
+    for (let g = group + 1; g < this.#summary.length; g += 1) {
+      const words = this.#summary[g]!;
+      if (words !== 0) return this.#inWord((g << 5) | lowestBit(words));
     }
-    const next = (ofGroups << 5) | lowestBit(groups);
-    return this.#inWord((next << 5) | lowestBit(this.#words[next]!));
+    return NONE;
   }
 
   #inWord(word: number): number {
@@ -249,10 +229,4 @@ function append(last: number, id: number, next: Int32Array): number {
 
 function lowestBit(word: number): number {
   return 31 - Math.clz32(word & -word);
-}
-
-/** All bits of a word after one of them. */
-function bitsAbove(bit: number): number {
-  // Not a shift by 1 more: a shift by 32 would be a shift by 0.
-  return (-1 << bit) << 1;
 }
