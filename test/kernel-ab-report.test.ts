@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { verdictJson } from "../src/app/cli/check/json.ts";
 import { htmlPage } from "../src/core/report/html-page.ts";
-import { gainChart } from "../src/core/report/kernel-ab/gain-chart.ts";
+import { gainChart } from "../src/core/report/kernel-ab/gain-chart/gain-chart.ts";
 import type { KernelAbReport } from "../src/core/report/kernel-ab/input.ts";
 import { kernelAbReport } from "../src/core/report/kernel-ab/kernel-ab-report.ts";
 import { escapeMarkup, markupText } from "../src/core/report/markup.ts";

@@ -11,7 +11,7 @@ import type { KernelRun } from "../../../core/event/kernel-run.ts";
 import type { TimedVerdict } from "../../../core/report/check-report.ts";
 import { htmlPage } from "../../../core/report/html-page.ts";
 import { kernelAbCaveats } from "../../../core/report/kernel-ab/caveats.ts";
-import { gainChart } from "../../../core/report/kernel-ab/gain-chart.ts";
+import { gainChart } from "../../../core/report/kernel-ab/gain-chart/gain-chart.ts";
 import type { KernelAbReport } from "../../../core/report/kernel-ab/input.ts";
 import { kernelAbReport } from "../../../core/report/kernel-ab/kernel-ab-report.ts";
 import { markupText } from "../../../core/report/markup.ts";

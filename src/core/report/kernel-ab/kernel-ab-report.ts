@@ -7,7 +7,7 @@ import type { Report, Section } from "../report.ts";
 import { caveatSection, figure, obtainedSection, reproduceSection } from "../sections.ts";
 import { tableMarkup, tableText } from "../table.ts";
 import { kernelAbCaveats } from "./caveats.ts";
-import { gainChart } from "./gain-chart.ts";
+import { gainChart } from "./gain-chart/gain-chart.ts";
 import { allGainTable, mainGainTables, pointTable, verdictTable } from "./gain-table.ts";
 import type { KernelAbReport } from "./input.ts";
 import { lockSections } from "./lock-section.ts";
