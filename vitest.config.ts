@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 // Three projects. What only computes runs in parallel: "unit" beside the sources, "commands" through
-// the command line, SPIN, a browser and Kconfig. What loads this machine or records it ("host":
-// tracing, VMs, memory pressure) runs after them, one file at a time, so that one test is not
-// another's noise.
+// the command line, SPIN, a browser, Kconfig and VMs in which nothing is timed. What loads this machine
+// or records it ("host": tracing, storms, memory pressure) runs after them, one file at a time, so that
+// one test is not another's noise.
 // The time limits only end a hung run; no test asserts on speed.
 export default defineConfig({
   test: {

@@ -22,7 +22,7 @@ import { findKernel } from "../../src/host/guest/kernel-image.ts";
 import { type Cache, openCache } from "../../src/host/store/cache.ts";
 import { createRunFolder } from "../../src/host/store/run-folder.ts";
 import { vmNeeds } from "../fixtures/vms.ts";
-import { processesOf } from "./storm-processes.ts";
+import { processesOf } from "../live/storm-processes.ts";
 
 const INIT = fileURLToPath(new URL("../fixtures/fake-load-init.sh", import.meta.url));
 
