@@ -15,6 +15,8 @@ import {
   allReports,
   bare,
   fivePatches,
+  gainsElsewhere,
+  gainsNowhereElse,
   hostileNames,
   neverBooted,
   sameImage,
@@ -28,6 +30,7 @@ const maker = { version: "0.1.0", at: "2025-11-22 11:20 UTC" };
 const pageOf = (told: KernelAbReport) => htmlPage(kernelAbReport(told, maker));
 const textOf = (told: KernelAbReport, width = 79) =>
   terminalReport(kernelAbReport(told, maker), { width, ascii: false });
+const findingsOf = (told: KernelAbReport) => kernelAbReport(told, maker).findings.map(proseText);
 const answerOf = (told: KernelAbReport) => proseText(kernelAbReport(told, maker).answer);
 
 describe("in a terminal of 79 columns", () => {
@@ -146,6 +149,17 @@ describe("unsafe is never told as safe", () => {
     expect(answerOf(tooFew)).toBe(
       "3 pairs of boots are too few to tell no-cpa-lock from stock: with 6 comparisons it takes 8; however fast it is, the checker finds no-cpa-lock unsafe.",
     );
+  });
+
+  test("where the fastest is no gain, another safe one is named, or that there is none", () => {
+    expect(answerOf(gainsElsewhere)).toMatch(/^Fast and safe: with skip-for-present 4 threads /);
+    expect(findingsOf(gainsElsewhere)[0]).toBe(
+      "4 threads that split 2 MiB entries are not shown to gain anything with skip-for-present; with per-pmd-lock, which is safe, they get 4.33 (3.77 to 4.98) times as much done.",
+    );
+    expect(findingsOf(gainsNowhereElse)[0]).toBe(
+      "4 threads that split 2 MiB entries are not shown to gain anything with skip-for-present, nor with any other kernel here that is safe.",
+    );
+    expect(findingsOf(fivePatches).join()).not.toContain("not shown to gain");
   });
 
   test("what was not checked is not called safe", () => {

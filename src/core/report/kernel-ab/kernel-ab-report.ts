@@ -7,6 +7,7 @@ import type { Report, Section } from "../report.ts";
 import { caveatSection, figure, obtainedSection, reproduceSection } from "../sections.ts";
 import { tableMarkup, tableText } from "../table.ts";
 import { kernelAbCaveats } from "./caveats.ts";
+import { kernelAbFindings } from "./findings.ts";
 import { gainChart } from "./gain-chart/gain-chart.ts";
 import { allGainTable, mainGainTables, pointTable, verdictTable } from "./gain-table.ts";
 import type { KernelAbReport } from "./input.ts";
@@ -14,7 +15,7 @@ import { lockSections } from "./lock-section.ts";
 import { raceSections } from "./race-section.ts";
 import { scalingSections } from "./scaling-section.ts";
 import { complaintSections, failureSections, mixedSections } from "./seen-sections.ts";
-import { kernelAbAnswer, kernelAbFindings } from "./sentence.ts";
+import { kernelAbAnswer } from "./sentence.ts";
 import { LOAD_MEANING } from "./words.ts";
 
 export function kernelAbReport(report: KernelAbReport, maker: Maker): Report {

@@ -35,10 +35,19 @@ export function placeText({ load, threads: count, vcpus }: LoadPlace): string {
 }
 
 /** `3.61× (3.10 to 4.20)`; an interval that has no end is left out. */
-export function gainText({ value, low, high }: GainRange): string {
+export function gainText(gain: GainRange): string {
+  return `${threeDigits(gain.value)}×${rangeText(gain)}`;
+}
+
+/** `3.61 (3.10 to 4.20)`, in front of "times as much" */
+export function timesText(gain: GainRange): string {
+  return `${threeDigits(gain.value)}${rangeText(gain)}`;
+}
+
+function rangeText({ low, high }: GainRange): string {
   return low === undefined || high === undefined
-    ? `${threeDigits(value)}×`
-    : `${threeDigits(value)}× (${threeDigits(low)} to ${threeDigits(high)})`;
+    ? ""
+    : ` (${threeDigits(low)} to ${threeDigits(high)})`;
 }
 
 export const GAIN_WORDS = {
@@ -101,6 +110,19 @@ export function armsInOrder(report: KernelAbReport): readonly number[] {
     .map((_, arm) => arm)
     .slice(1)
     .sort((a, b) => rank(a) - rank(b) || gain(b) - gain(a) || a - b);
+}
+
+/** What the answer recommends. */
+export function fastestSafe(report: KernelAbReport): number | undefined {
+  return armsInOrder(report).find(
+    (arm) => isSafe(report, arm) && speedOf(report, arm) === "faster",
+  );
+}
+
+/** At least where each page has one owner. */
+export function isSafe({ verdicts }: KernelAbReport, arm: number): boolean {
+  const safety = safetyOf(verdicts[arm] ?? []);
+  return safety === "safe" || safety === "safe-if-own";
 }
 
 /** Why a gain is not there. */

@@ -37,11 +37,6 @@ const BEFORE_THE_CLIFF =
 function ofDesigns({ designs }: PredictionInput): readonly string[] {
   const has = (name: string) => designs.some((design) => design.name === name);
   const found: string[] = [];
-  if (has("skip-for-present")) {
-    found.push(
-      "The second look-up of skip-for-present: the patch looks an entry up before it changes it, the design does both at once. It is predicted too fast to toggle, and as fast as no-cpa-lock.",
-    );
-  }
   if (has("per-pmd-lock")) {
     found.push(
       "That the patch of per-pmd-lock looks an entry up once, under the lock, where the design does before and under it; and that two of its locks may be one, by a hash.",
