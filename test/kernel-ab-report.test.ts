@@ -19,6 +19,7 @@ import {
   gainsNowhereElse,
   hostileNames,
   neverBooted,
+  onlySafe,
   sameImage,
   slower,
   tooFew,
@@ -158,6 +159,9 @@ describe("unsafe is never told as safe", () => {
     );
     expect(findingsOf(gainsNowhereElse)[0]).toBe(
       "4 threads that split 2 MiB entries are not shown to gain anything with skip-for-present, nor with any other kernel here that is safe.",
+    );
+    expect(findingsOf(onlySafe)[0]).toBe(
+      "4 threads that split 2 MiB entries are not shown to gain anything with skip-for-present.",
     );
     expect(findingsOf(fivePatches).join()).not.toContain("not shown to gain");
   });

@@ -39,8 +39,10 @@ function elsewhereFindings(report: KernelAbReport): readonly Prose[] {
   return mainPlaces(report.result).flatMap((place) => {
     if (gain(best, place)?.verdict !== "no-difference") return [];
     const none = prose`${whoText(place)} are not shown to gain anything with ${code(arms[best]!.name)}`;
-    const [other] = armsInOrder(report)
-      .filter((arm) => isSafe(report, arm) && gain(arm, place)?.verdict === "faster")
+    const others = armsInOrder(report).filter((arm) => arm !== best && isSafe(report, arm));
+    if (others.length === 0) return [prose`${none}.`];
+    const [other] = others
+      .filter((arm) => gain(arm, place)?.verdict === "faster")
       .sort((a, b) => gain(b, place)!.value - gain(a, place)!.value);
     if (other === undefined) return [prose`${none}, nor with any other kernel here that is safe.`];
     const { name } = arms[other]!;
