@@ -137,7 +137,7 @@ it("what may be done as one comes to the same done one by one", () => {
   const unfair = [{}, { spinNs: 300_000 }, { spinNs: 3_000_000 }];
   const apart = [{ design: "no-cpa-lock" }, { design: "per-pmd-lock" }];
   for (const options of [...unfair, ...apart]) {
-    const crowded = { ...OVERCOMMIT, ...options };
+    const crowded = { ...OVERCOMMIT, costs: { ...COSTS, lineL3: 10 * LINE_NS }, ...options };
     const atOnce = operationsAtOnce(setup(crowded));
     expect(atOnce).toBeGreaterThanOrEqual(10);
     const joined = rate({ ...crowded, atOnce }, 10 * LONG_NS);
