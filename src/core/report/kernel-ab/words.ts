@@ -22,11 +22,9 @@ export function threads(count: number): string {
   return `${count} ${count === 1 ? "thread" : "threads"}`;
 }
 
-/** `4 threads that toggle pages` */
+/** `4 threads that toggle pages`, `lone threads that toggle pages`: more than one in any sentence */
 export function whoText({ load, threads: count }: LoadPlace): string {
-  return count === 1
-    ? `1 thread that ${LOAD_VERBS[load].replace(/^(toggle|split|change)/, "$1s")}`
-    : `${count} threads that ${LOAD_VERBS[load]}`;
+  return `${count === 1 ? "lone" : count} threads that ${LOAD_VERBS[load]}`;
 }
 
 /** `toggle, 4 threads on 4 vCPUs` */
