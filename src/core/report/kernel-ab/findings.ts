@@ -7,16 +7,9 @@ import { code, type Prose, prose } from "../prose.ts";
 import { counted } from "../words.ts";
 import type { KernelAbReport } from "./input.ts";
 import { joined, listed } from "./listed.ts";
+import { armsInOrder, fastestSafe, gainAt, isSafe, mainPlaces } from "./ranking.ts";
 import { SAFETY_WORDS, safetyOf } from "./safety.ts";
-import {
-  armsInOrder,
-  fastestSafe,
-  gainAt,
-  isSafe,
-  mainPlaces,
-  timesText,
-  whoText,
-} from "./words.ts";
+import { timesText, whoText } from "./words.ts";
 
 export function kernelAbFindings(report: KernelAbReport): readonly Prose[] {
   return [

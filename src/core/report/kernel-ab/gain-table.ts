@@ -4,16 +4,9 @@ import type { LoadPlace } from "../../analyze/kernel-ab/result.ts";
 import { formatShort, threeDigits } from "../../units.ts";
 import type { Column, Table } from "../table.ts";
 import type { KernelAbReport } from "./input.ts";
+import { armsInOrder, gainAt, mainPlaces } from "./ranking.ts";
 import { SAFETY_WORDS, safetyOf, verdictMark } from "./safety.ts";
-import {
-  armsInOrder,
-  GAIN_WORDS,
-  gainAt,
-  gainText,
-  mainPlaces,
-  notMeasured,
-  placeText,
-} from "./words.ts";
+import { GAIN_WORDS, gainText, notMeasured, placeText } from "./words.ts";
 
 /** Below it a p is not told exactly. */
 const P_LEAST = 0.001;

@@ -16,7 +16,8 @@ import { figure } from "../sections.ts";
 import { type Table, tableMarkup, tableText } from "../table.ts";
 import { terminalLanes } from "../terminal-lanes.ts";
 import type { KernelAbReport } from "./input.ts";
-import { armsInOrder, LOAD_MEANING, mainPlaces, placeText } from "./words.ts";
+import { armsInOrder, mainPlaces } from "./ranking.ts";
+import { LOAD_MEANING, placeText } from "./words.ts";
 
 /** A kernel that counts is several times slower, and not in all locks alike. */
 const ABOUT = prose`Times are those of kernels with lock statistics, which are several times slower: how they compare with each other tells, their length does not.`;

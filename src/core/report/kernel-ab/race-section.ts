@@ -6,8 +6,8 @@ import { cut, visible, wrap } from "../plain-text.ts";
 import { code, type Prose, prose, proseMarkup, proseText } from "../prose.ts";
 import type { Section } from "../report.ts";
 import type { KernelAbReport } from "./input.ts";
+import { armsInOrder } from "./ranking.ts";
 import { safetyOf, unsafeOf } from "./safety.ts";
-import { armsInOrder } from "./words.ts";
 
 const TITLE_CHARS_MAX = 40;
 

@@ -9,8 +9,9 @@ import type { Section } from "../report.ts";
 import { figure } from "../sections.ts";
 import { terminalPlot } from "../terminal-plot.ts";
 import type { KernelAbReport } from "./input.ts";
+import { armsInOrder, mainPlaces } from "./ranking.ts";
 import { safetyOf } from "./safety.ts";
-import { armsInOrder, mainPlaces, threads } from "./words.ts";
+import { threads } from "./words.ts";
 
 export function scalingSections(report: KernelAbReport): readonly Section[] {
   return mainPlaces(report.result).flatMap((place) => {

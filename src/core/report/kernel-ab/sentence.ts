@@ -5,16 +5,9 @@ import { code, type Prose, prose } from "../prose.ts";
 import { counted } from "../words.ts";
 import type { KernelAbReport } from "./input.ts";
 import { listed } from "./listed.ts";
+import { armsInOrder, fastestSafe, gainAt, mainPlaces, speedOf } from "./ranking.ts";
 import { SAFETY_WORDS, safetyOf, unsafeOf } from "./safety.ts";
-import {
-  armsInOrder,
-  fastestSafe,
-  gainAt,
-  mainPlaces,
-  speedOf,
-  timesText,
-  whoText,
-} from "./words.ts";
+import { timesText, whoText } from "./words.ts";
 
 export function kernelAbAnswer(report: KernelAbReport): Prose {
   const { arms, comparisons } = report.result;

@@ -3,7 +3,7 @@
 import { visible } from "../../plain-text.ts";
 import { type Drawing, svgText, wrapToWidth } from "../../svg.ts";
 import type { KernelAbReport } from "../input.ts";
-import { mainPlaces } from "../words.ts";
+import { mainPlaces } from "../ranking.ts";
 import { LINE } from "./layout.ts";
 import { narrow } from "./narrow.ts";
 import { scaleOf } from "./plot.ts";

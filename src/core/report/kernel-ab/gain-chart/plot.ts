@@ -7,7 +7,8 @@ import type { Colour } from "../../palette.ts";
 import { logarithmic, niceLog, type Scale, tickLabel } from "../../scale.ts";
 import { svgLine, svgText, textWidth } from "../../svg.ts";
 import type { KernelAbReport } from "../input.ts";
-import { armsInOrder, gainAt, gainText, notMeasured } from "../words.ts";
+import { armsInOrder, gainAt } from "../ranking.ts";
+import { gainText, notMeasured } from "../words.ts";
 
 /** One for all loads, so that they can be compared; the base is at 1. */
 export function scaleOf(report: KernelAbReport, places: readonly LoadPlace[]): Scale {

@@ -4,16 +4,9 @@ import type { Colour } from "../../palette.ts";
 import { cut, visible } from "../../plain-text.ts";
 import { textWidth } from "../../svg.ts";
 import type { KernelAbReport } from "../input.ts";
+import { armsInOrder, gainAt, speedOf } from "../ranking.ts";
 import { SAFETY_WORDS, type Safety, safetyOf, verdictMark } from "../safety.ts";
-import {
-  armsInOrder,
-  gainAt,
-  gainText,
-  notMeasured,
-  placeText,
-  SPEED_WORDS,
-  speedOf,
-} from "../words.ts";
+import { gainText, notMeasured, placeText, SPEED_WORDS } from "../words.ts";
 
 const NAME_LINES_MAX = 3;
 
